@@ -1,0 +1,116 @@
+import { groupsOf } from '../../drivers/schedule.ts'
+import type { ConnectionSettings, DeviceSettings, PointSettings, Settings, UplinkSettings } from '../../settings.ts'
+
+/** Estimates, said as such: how much data a configuration makes, how long an outage it survives, what that writes. */
+export interface Forecast {
+  readonly recordsPerSecond: number
+  /** Bytes of an average record as sent. */
+  readonly recordBytes: number
+  readonly uplinks: readonly { readonly uplink: string; readonly bytesPerDay: number }[]
+  readonly outbox: {
+    /** Days of an outage that fit into max_size. */
+    readonly sizeDays: number
+    readonly maxAgeDays: number
+    /** Bytes on disk when the first of the two limits is reached. */
+    readonly usedBytesMax: number
+  }
+  /** Bytes a day written to the storage device during an outage. */
+  readonly flashBytesPerDayOffline: number
+}
+
+const dayMs = 86_400_000
+
+/** A text device speaks when it likes; a scale with traffic sends about so many messages. */
+const textMessagesPerSecond = 1
+/** `1234.5`, `false`. */
+const valueCharacters = 6
+/** `{"id":"","ts":1763683200123,"device":"","values":{}}` with epoch and seq, without the gateway's name. */
+const envelopeCharacters = 74
+/** Fixed header, lengths, packet id and properties of a PUBLISH (MQTT 5.0, 3.3). */
+const publishBytes = 8
+/** Row header, seq, stamps and source of a stored record; the id and the time are not stored with it. */
+const rowBytes = 24
+const pageBytes = 4096
+/** A page in the write-ahead log has a header (https://sqlite.org/fileformat2.html#walformat). */
+const framePageBytes = pageBytes + 24
+/** What a synced write costs below the database: the file system's own blocks. */
+const syncBytes = 4096
+
+export function forecast(settings: Settings): Forecast {
+  const devices = settings.connections.flatMap((connection) =>
+    connection.devices.map((device) => deviceRate(settings, connection, device)),
+  )
+  const recordsPerSecond = sum(devices.map((device) => device.perSecond))
+  const recordBytes =
+    recordsPerSecond === 0 ? 0 : sum(devices.map((one) => one.perSecond * one.bytes)) / recordsPerSecond
+  const stored = storedBytes(settings, recordBytes)
+  const perDay = recordsPerSecond * (dayMs / 1000)
+  const sizeDays = settings.outbox.maxSizeBytes / (perDay * stored)
+  const maxAgeDays = settings.outbox.maxAgeMs / dayMs
+  return {
+    recordsPerSecond,
+    recordBytes,
+    uplinks: settings.uplinks.map((uplink) => ({
+      uplink: uplink.name,
+      bytesPerDay: perDay * sentBytes(uplink, { recordBytes, recordsPerSecond }),
+    })),
+    outbox: { sizeDays, maxAgeDays, usedBytesMax: Math.min(sizeDays, maxAgeDays) * perDay * stored },
+    flashBytesPerDayOffline:
+      flashBytes(settings.outbox.commitIntervalMs, { recordsPerSecond, stored }) * (dayMs / 1000),
+  }
+}
+
+interface DeviceRate {
+  readonly perSecond: number
+  readonly bytes: number
+}
+
+/** One record a poll; points with a longer interval that is a multiple share it. */
+function deviceRate(settings: Settings, connection: ConnectionSettings, device: DeviceSettings): DeviceRate {
+  const fixed = envelopeCharacters + settings.gateway.id.length + device.name.length
+  if (connection.type === 'serial-text') {
+    return { perSecond: textMessagesPerSecond, bytes: fixed + sum(device.points.map(pointCharacters)) }
+  }
+  const groups = [...groupsOf(device, 0)].sort((a, b) => a.intervalMs - b.intervalMs)
+  const often = groups[0]?.intervalMs
+  if (often === undefined) return { perSecond: 0, bytes: 0 }
+  const apart = groups.filter((group) => group.intervalMs === often || group.intervalMs % often !== 0)
+  const perSecond = sum(apart.map((group) => 1000 / group.intervalMs))
+  const values = sum(groups.map((group) => sum(group.points.map(pointCharacters)) * (1000 / group.intervalMs)))
+  return { perSecond, bytes: fixed + values / perSecond }
+}
+
+/** `"name":value,` */
+function pointCharacters(point: PointSettings): number {
+  return point.name.length + 4 + (point.type === 'string' ? point.length * 2 + 2 : valueCharacters)
+}
+
+function sentBytes(uplink: UplinkSettings, load: { recordBytes: number; recordsPerSecond: number }): number {
+  const packet = publishBytes + uplink.topics.data.length
+  if (uplink.batch === undefined) return load.recordBytes + packet
+  const gathered = 1 + (load.recordsPerSecond * uplink.batch.waitMaxMs) / 1000
+  return load.recordBytes + 1 + packet / Math.min(uplink.batch.recordsMax, gathered)
+}
+
+/** A row holds the record without id and time. */
+function storedBytes(settings: Settings, recordBytes: number): number {
+  const notStored = envelopeCharacters - 22 + settings.gateway.id.length
+  return Math.max(0, recordBytes - notStored) + rowBytes
+}
+
+/**
+ * Bytes a second during an outage: each commit writes the pages that its rows touch into the log and syncs, and later each
+ * page once into the database.
+ */
+function flashBytes(commitIntervalMs: number, load: { recordsPerSecond: number; stored: number }): number {
+  const { recordsPerSecond, stored } = load
+  if (recordsPerSecond === 0) return 0
+  // A commit is due when its oldest record is one interval old; the next interval begins with the next record.
+  const commits = recordsPerSecond / (1 + (recordsPerSecond * commitIntervalMs) / 1000)
+  const pages = 1 + ((recordsPerSecond / commits) * stored) / pageBytes
+  return commits * (pages * framePageBytes + syncBytes) + recordsPerSecond * stored
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}

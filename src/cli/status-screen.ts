@@ -1,0 +1,157 @@
+import type { ConnectionStatus, DeviceStatus, InboxStatus, PointStatus, Status, UplinkStatus } from '../status.ts'
+import { formatAge, formatCount, formatDuration, formatNumberOf, formatSize } from './format.ts'
+import { table } from './table.ts'
+
+/** Commands listed one by one; beyond it they are only counted. */
+const WAITING_COMMANDS_MAX = 3
+/** Points of a device shown with their values; all are in `--json`. */
+const POINTS_MAX = 4
+/** Device problems named in a connection's row; beyond it they are only counted. */
+const DEVICE_PROBLEMS_MAX = 2
+
+/** One screen with everything: what is bad carries "!" and a reason in words. Pure. */
+export function statusScreen(status: Status): string[] {
+  return [
+    headline(status),
+    ...status.attention.map((sentence) => `! ${sentence}`),
+    '',
+    ...table([
+      ['CONNECTIONS', 'type', 'line', 'devices', 'failed', 'last reply', ''],
+      ...status.connections.map((connection) => connectionRow(connection, status.devices)),
+    ]),
+    '',
+    ...table([['DEVICES', 'state', 'last values'], ...status.devices.map(deviceRow)]),
+    '',
+    ...table([
+      ['UPLINKS', 'type', 'state', 'acked', 'queued', 'oldest', 'delivered', ''],
+      ...status.uplinks.map(uplinkRow),
+    ]),
+    '',
+    ...table([['OUTBOX', outboxText(status)], ['INBOX', inboxText(status.inbox)], ...waitingRows(status.inbox)]),
+    ...nextLine(status),
+  ]
+}
+
+function headline(status: Status): string {
+  const count = status.attention.length
+  const verdict =
+    count === 0 ? 'all is well' : `${formatNumberOf(count, 'thing')} ${count === 1 ? 'needs' : 'need'} attention`
+  const clock = status.clockKnown ? [] : ['clock not vouched for (gateway.clock)']
+  return [
+    status.gateway,
+    `tidegate ${status.version}`,
+    `up ${formatDuration(status.uptimeMs)}`,
+    ...clock,
+    verdict,
+  ].join('   ')
+}
+
+function connectionRow(connection: ConnectionStatus, allDevices: readonly DeviceStatus[]): string[] {
+  const devices = allDevices.filter((device) => device.connection === connection.name)
+  const online = devices.filter((device) => device.state === 'online').length
+  return [
+    connection.name,
+    connection.type,
+    connection.line,
+    `${online} of ${devices.length}`,
+    `${formatCount(connection.failures)} of ${formatCount(connection.exchanges)}`,
+    formatAge(connection.lastReplyAgeMs),
+    remark(connectionProblems(connection, devices)),
+  ]
+}
+
+function deviceRow(device: DeviceStatus): string[] {
+  const shown = device.points.slice(0, POINTS_MAX).map(pointText)
+  const more = device.points.length > POINTS_MAX ? [`and ${device.points.length - POINTS_MAX} more`] : []
+  return [device.name, device.state, [...shown, ...more].join(' · ')]
+}
+
+function pointText({ name, value, error, unit, quality }: PointStatus): string {
+  if (error !== undefined) return `${name} ${error}`
+  if (value === undefined) return `${name} -`
+  return `${name} ${value}${unit === undefined ? '' : ` ${unit}`}${quality === 'stale' ? ' (old)' : ''}`
+}
+
+function connectionProblems(connection: ConnectionStatus, devices: readonly DeviceStatus[]): string[] {
+  const { problem } = connection
+  if (problem !== undefined && connection.state !== 'open') {
+    return [problem.hint === undefined ? problem.message : `${problem.message} (${problem.hint})`]
+  }
+  const silent = devices.filter((device) => device.state === 'offline').map(deviceProblem)
+  const more = silent.length - DEVICE_PROBLEMS_MAX
+  return more > 0 ? [...silent.slice(0, DEVICE_PROBLEMS_MAX), `${more} more`] : silent
+}
+
+function deviceProblem(device: DeviceStatus): string {
+  const reason = device.reason === undefined ? '' : ` (${device.reason})`
+  const retry = device.nextProbeInMs === undefined ? '' : `, retry in ${formatDuration(device.nextProbeInMs)}`
+  return `${device.name} offline ${formatDuration(device.sinceMs)}${reason}${retry}`
+}
+
+function uplinkRow(uplink: UplinkStatus): string[] {
+  const state = uplink.state === 'offline' ? 'OFFLINE' : uplink.state
+  const problems: string[] = []
+  if (uplink.problem !== undefined && uplink.state !== 'online') {
+    const retry = uplink.nextTryInMs === undefined ? '' : `, retry in ${formatDuration(uplink.nextTryInMs)}`
+    problems.push(`${uplink.problem.message}${retry}`)
+  }
+  if (uplink.rejected > 0) problems.push(`${formatCount(uplink.rejected)} rejected by the server`)
+  if (uplink.dropped > 0) problems.push(`${formatCount(uplink.dropped)} dropped by a limit`)
+  return [
+    uplink.name,
+    uplink.type,
+    `${state} ${formatDuration(uplink.sinceMs)}`,
+    formatAge(uplink.lastAckAgeMs),
+    formatCount(uplink.pending),
+    uplink.oldestPendingAgeMs === undefined ? '-' : formatDuration(uplink.oldestPendingAgeMs),
+    formatCount(uplink.delivered),
+    remark(problems),
+  ]
+}
+
+function outboxText({ outbox, storage }: Status): string {
+  const parts = [
+    `${formatSize(outbox.usedBytes)} of ${formatSize(outbox.maxBytes)}`,
+    `${formatCount(outbox.tail)} in memory`,
+    `${formatNumberOf(outbox.writtenRecords, 'record')} written in ${formatNumberOf(outbox.commits, 'commit')}`,
+  ]
+  if (storage.problem !== undefined) {
+    const since = `for ${formatDuration(storage.problem.sinceMs)}`
+    parts.push(
+      `! ${storage.problem.message}, ${since}${storage.problem.hint === undefined ? '' : `: ${storage.problem.hint}`}`,
+    )
+  }
+  if (storage.recovered !== undefined) parts.push(storage.recovered)
+  return parts.join(' · ')
+}
+
+function inboxText(inbox: InboxStatus): string {
+  const finished = Object.entries(inbox.finished).filter(([, count]) => count > 0)
+  return [
+    `${formatCount(inbox.waiting.length)} waiting`,
+    `${formatCount(inbox.received)} received`,
+    ...finished.map(([state, count]) => `${formatCount(count)} ${state}`),
+  ].join(' · ')
+}
+
+function waitingRows(inbox: InboxStatus): string[][] {
+  const rows = inbox.waiting
+    .slice(0, WAITING_COMMANDS_MAX)
+    .map(({ key, value, reason, expiresInMs }) => [
+      '',
+      `${key} ${value} waits: ${reason}, expires in ${formatDuration(expiresInMs)}`,
+    ])
+  const more = inbox.waiting.length - rows.length
+  return more > 0 ? [...rows, ['', `and ${formatNumberOf(more, 'other')}`]] : rows
+}
+
+/** The command that helps, when something is wrong. */
+function nextLine(status: Status): string[] {
+  return status.attention.length === 0
+    ? []
+    : ['', 'next:  journalctl -u tidegate -p warning -n 50      tidegate status --json']
+}
+
+function remark(problems: readonly string[]): string {
+  return problems.length === 0 ? '' : `! ${problems.join('; ')}`
+}

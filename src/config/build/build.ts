@@ -1,0 +1,28 @@
+import type { Settings } from '../../settings.ts'
+import { buildCommands } from './commands.ts'
+import { buildConnections } from './connections.ts'
+import type { Context } from './context.ts'
+import { buildDevices } from './devices.ts'
+import { checkNames } from './names.ts'
+import { buildUplinks } from './uplinks.ts'
+
+/**
+ * From the schema's output to settings, with everything checked that one part of the file says about another. The result
+ * is only complete when the context has no errors afterwards.
+ */
+export function buildSettings(context: Context): Settings {
+  const { gateway, outbox, inbox } = context.file
+  checkNames(context)
+  const devices = buildDevices(context)
+  const connections = buildConnections(context, devices)
+  const commands = buildCommands(context, devices)
+  const uplinks = buildUplinks(context)
+  return {
+    gateway: { id: context.gatewayId, labels: { ...gateway.labels }, clock: gateway.clock },
+    connections,
+    commands,
+    uplinks,
+    outbox: { commitIntervalMs: outbox.commit_interval, maxAgeMs: outbox.max_age, maxSizeBytes: outbox.max_size },
+    inbox: { keepHistoryMs: inbox.keep_history },
+  }
+}

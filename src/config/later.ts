@@ -1,0 +1,45 @@
+/**
+ * Words that belong to Tidegate's configuration but do not work in this version. Naming them keeps an operator from
+ * looking for a spelling mistake in a file that is only ahead of the program.
+ */
+const keys = [
+  'profile',
+  'schedule',
+  'report',
+  'deadband',
+  'at_least_every',
+  'mode',
+  'default_mode',
+  'include',
+  'exclude',
+  'thin_to',
+  'pace',
+  'order',
+  'delivery',
+  'console',
+  'min_free_disk',
+  'when_full',
+  'keep_delivered',
+]
+
+const values = [
+  'modbus-ascii',
+  'modbus-rtu-over-tcp',
+  'tencent-iothub',
+  'tencent-iot-explorer',
+  'onenet',
+  'cmq',
+  'kafka',
+  'http',
+  'stdout',
+]
+
+/** Is this key one of a later version? */
+export function isLaterKey(key: string): boolean {
+  return keys.includes(key)
+}
+
+/** Is this value (of a `type`) one of a later version? */
+export function isLaterValue(value: string): boolean {
+  return values.includes(value)
+}

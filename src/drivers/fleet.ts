@@ -1,0 +1,41 @@
+import type { Value } from '../model.ts'
+import { LinkError, WriteError } from './driver.ts'
+import type { Poller } from './poller.ts'
+
+/** All devices of the gateway, whichever connection they are on: how a command finds its device. */
+export class Fleet {
+  readonly #byDevice = new Map<string, Poller>()
+
+  constructor(pollers: readonly Poller[]) {
+    for (const poller of pollers) for (const name of poller.deviceNames) this.#byDevice.set(name, poller)
+  }
+
+  isOnline(device: string): boolean {
+    return this.#poller(device).isOnline(device)
+  }
+
+  /** Rejects with WriteError. LinkError from a poller means that the connection was down and nothing was sent. */
+  async write(device: string, point: string, value: Value, isWanted: () => boolean): Promise<void> {
+    try {
+      await this.#poller(device).write(device, point, value, isWanted)
+    } catch (error) {
+      if (!(error instanceof LinkError)) throw error
+      throw new WriteError(error.code, error.message, { happened: 'no', retriable: true })
+    }
+  }
+
+  /** Reads one point now. Rejects with an error that carries the sample's short code. */
+  async read(device: string, point: string): Promise<Value> {
+    const samples = await this.#poller(device).readNow(device, [point])
+    const sample = samples.find((candidate) => candidate.point === point)
+    if (sample?.value !== undefined) return sample.value
+    const code = sample?.error ?? 'io'
+    throw new WriteError(code, `cannot read ${device}.${point}: ${code}`, { happened: 'no', retriable: true })
+  }
+
+  #poller(device: string): Poller {
+    const poller = this.#byDevice.get(device)
+    if (!poller) throw new Error(`no such device: ${device}`)
+    return poller
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * What is remembered about one unit while the connection is open, and the reads and writes that take it into account.
+ */
+import type { Clock } from '../../clock.ts'
+import type { ModbusClient, Outcome, ReadRange } from './client.ts'
+import { readFunctions } from './client.ts'
+import type { Link } from './link.ts'
+import { approach, isAmbiguous, type Owed, remember, stillOwed } from './owed.ts'
+import { BITS_MAX, REGISTERS_MAX } from './plan.ts'
+import { isBitTable } from './registers.ts'
+
+/**
+ * After a lost reply the unit is left alone for this share of the timeout, so that an ordinarily late reply comes while
+ * nothing is open. It is the unit's own pause: others are served meanwhile.
+ */
+const QUIET_SHARE = 0.5
+
+export interface UnitWire {
+  readonly client: ModbusClient
+  readonly link: Link
+  readonly clock: Clock
+  readonly timeoutMs: number
+  readonly memory: UnitMemory
+}
+
+/** What outlives a connection: on a serial line a reply may come after the port was opened anew. */
+export interface UnitMemory {
+  owed: readonly Owed[]
+}
+
+export class Unit {
+  /** Names of points that must be read by themselves (they, or an address near them, are refused). */
+  readonly alone = new Set<string>()
+  /** Reading across holes was refused. */
+  packed = false
+  /** Functions 5 and 6 are refused, 15 and 16 are not. */
+  multipleOnly = false
+  readonly #id: number
+  readonly #client: ModbusClient
+  readonly #link: Link
+  readonly #clock: Clock
+  readonly #quietMs: number
+  readonly #memory: UnitMemory
+  #quietUntil = 0
+
+  constructor(id: number, wire: UnitWire) {
+    this.#id = id
+    this.#memory = wire.memory
+    this.#client = wire.client
+    this.#link = wire.link
+    this.#clock = wire.clock
+    this.#quietMs = wire.timeoutMs * QUIET_SHARE
+  }
+
+  /** True when an exception may be a late one, so that nothing should be learnt from it. */
+  get isDoubtful(): boolean {
+    return this.#memory.owed.length > 0
+  }
+
+  /** Reads a range; never takes a reply for it that a former request is owed. */
+  async read(range: ReadRange): Promise<Outcome<Uint8Array>> {
+    await this.#quiet()
+    const functionCode = readFunctions[range.register]
+    const countMax = isBitTable(range.register) ? BITS_MAX : REGISTERS_MAX
+    const way = approach({ functionCode, count: range.count, countMax }, this.#memory.owed)
+    if (way.how === 'compare') return this.#compare(range)
+    if (way.how === 'first') {
+      const first = await this.#exchange({ ...range, count: way.count })
+      // Refused: perhaps the device has no such address, perhaps the exception answers an older request.
+      if (!first.ok) return first.exception === undefined ? first : this.#compare(range)
+    }
+    return this.#exchange(range)
+  }
+
+  /** Function 5 or 15. `probe` is a range that can be read, see `#write`. */
+  writeCoil(
+    address: number,
+    what: { on: boolean; multiple: boolean; probe: ReadRange | undefined },
+  ): Promise<Outcome<true>> {
+    return this.#write(what.multiple ? 15 : 5, what.probe, () => this.#client.writeCoil(this.#id, address, what))
+  }
+
+  /** Function 6 or 16. */
+  writeRegisters(
+    address: number,
+    what: { bytes: Uint8Array; multiple: boolean; probe: ReadRange | undefined },
+  ): Promise<Outcome<true>> {
+    return this.#write(what.multiple ? 16 : 6, what.probe, () => this.#client.writeRegisters(this.#id, address, what))
+  }
+
+  /** Before a write whose confirmation could be mistaken, a read makes sure that none is owed. */
+  async #write(
+    functionCode: number,
+    probe: ReadRange | undefined,
+    send: () => Promise<Outcome<true>>,
+  ): Promise<Outcome<true>> {
+    await this.#quiet()
+    if (probe && isAmbiguous(functionCode, this.#memory.owed)) {
+      const read = await this.read(probe)
+      if (!read.ok && read.exception === undefined) return { ...read, unsent: true }
+    }
+    const outcome = await send()
+    this.#judge(outcome, { functionCode, bytes: 0, proves: true })
+    return outcome
+  }
+
+  /** Two reads that must agree, each waiting to the deadline for a second reply. */
+  async #compare(range: ReadRange): Promise<Outcome<Uint8Array>> {
+    const first = await this.#exchange(range, { linger: true })
+    if (!first.ok) return first
+    const second = await this.#exchange(range, { linger: true })
+    if (!second.ok) return second
+    if (Buffer.compare(first.value, second.value) !== 0) return { ok: false, code: 'foreign_reply' }
+    this.#memory.owed = []
+    return second
+  }
+
+  async #exchange(range: ReadRange, options: { linger?: boolean } = {}): Promise<Outcome<Uint8Array>> {
+    const functionCode = readFunctions[range.register]
+    const bytes = isBitTable(range.register) ? Math.ceil(range.count / 8) : range.count * 2
+    const outcome = await this.#client.read(this.#id, range, options)
+    this.#judge(outcome, { functionCode, bytes, proves: !options.linger })
+    return outcome
+  }
+
+  /**
+   * A lost reply is owed from now on; one that can be nothing but the answer proves that nothing older is. An exception
+   * that may answer an older request leaves this one's own reply owed too.
+   */
+  #judge(outcome: Outcome<unknown>, request: { functionCode: number; bytes: number; proves: boolean }): void {
+    if (this.#link.matchesTransaction) return
+    const { functionCode, bytes, proves } = request
+    const memory = this.#memory
+    if (outcome.ok) {
+      if (proves) memory.owed = []
+    } else if (outcome.exception !== undefined && !isAmbiguous(functionCode, memory.owed)) {
+      memory.owed = []
+    } else {
+      const now = this.#clock.mono()
+      memory.owed = remember(memory.owed, { functionCode, bytes, since: now })
+      if (outcome.exception === undefined) this.#quietUntil = now + this.#quietMs
+    }
+  }
+
+  async #quiet(): Promise<void> {
+    const now = this.#clock.mono()
+    this.#memory.owed = stillOwed(this.#memory.owed, now)
+    if (this.#quietUntil > now) await this.#clock.wait(this.#quietUntil - now)
+  }
+}

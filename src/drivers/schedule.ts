@@ -1,0 +1,65 @@
+/** When which points are due. Pure: times are CLOCK_MONOTONIC in ms, so no step of the wall clock fires anything. */
+import type { DeviceSettings, PointSettings } from '../settings.ts'
+
+/** The points of a device that are read at the same interval. */
+export interface PollGroup {
+  readonly intervalMs: number
+  readonly points: readonly PointSettings[]
+  /** Due at `anchor + n * intervalMs`. */
+  readonly dueAt: number
+}
+
+/**
+ * The groups of a device, all due first at `anchor`; since they share it, an interval that is a multiple of another
+ * falls together with it and both are read in one go.
+ */
+export function groupsOf(device: DeviceSettings, anchor: number): readonly PollGroup[] {
+  const byInterval = new Map<number, PointSettings[]>()
+  for (const point of device.points) {
+    if (point.access === 'wo' || point.intervalMs <= 0) continue
+    const points = byInterval.get(point.intervalMs) ?? []
+    byInterval.set(point.intervalMs, [...points, point])
+  }
+  return [...byInterval].map(([intervalMs, points]) => ({ intervalMs, points, dueAt: anchor }))
+}
+
+/** What one poll of a device reads, and the schedule after it. */
+export interface Turn {
+  readonly points: readonly PointSettings[]
+  readonly groups: readonly PollGroup[]
+  /** Turns that were missed because the bus was busy: counted, never made up for. */
+  readonly skipped: number
+}
+
+/** Everything that is due at `now`. The next due time is the first one after now. */
+export function takeTurn(groups: readonly PollGroup[], now: number): Turn {
+  const points: PointSettings[] = []
+  let skipped = 0
+  const after = groups.map((group) => {
+    if (group.dueAt > now) return group
+    points.push(...group.points)
+    const passed = Math.floor((now - group.dueAt) / group.intervalMs)
+    skipped += passed
+    return { ...group, dueAt: group.dueAt + (passed + 1) * group.intervalMs }
+  })
+  return { points, groups: after, skipped }
+}
+
+/** All groups due at once, at their old times again afterwards: for a device that answers again. */
+export function dueNow(groups: readonly PollGroup[], now: number): readonly PollGroup[] {
+  return groups.map((group) => {
+    if (group.dueAt <= now) return group
+    const turns = Math.ceil((group.dueAt - now) / group.intervalMs)
+    return { ...group, dueAt: group.dueAt - turns * group.intervalMs }
+  })
+}
+
+/** When the device is due next; Infinity when it is never polled. */
+export function nextDueAt(groups: readonly PollGroup[]): number {
+  return Math.min(...groups.map((group) => group.dueAt))
+}
+
+/** The shortest interval: the measure for the pauses between probes. Infinity when the device is never polled. */
+export function shortestInterval(groups: readonly PollGroup[]): number {
+  return Math.min(...groups.map((group) => group.intervalMs))
+}

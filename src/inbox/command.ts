@@ -1,0 +1,62 @@
+import type { CommandState, Value } from '../model.ts'
+
+/** States that end a command; its outcome has been recorded in the same transaction. */
+export type FinalState = Exclude<CommandState, 'waiting' | 'applying'>
+
+/** A moment of one boot, with what the wall clock said if it was known. */
+export interface Stamp {
+  readonly boot: string
+  /** CLOCK_MONOTONIC in ms. */
+  readonly mono: number
+  /** Unix ms; absent while the clock was not known. */
+  readonly wall?: number
+}
+
+/** Until when a command may be applied. At least one of `mono` and `wall` is there. */
+export interface Deadline {
+  readonly arrived: Stamp
+  /** Limit in CLOCK_MONOTONIC ms of the boot of arrival; absent when the sender gave a wall time that nobody could read. */
+  readonly mono?: number
+  /**
+   * Limit in Unix ms. When the clock was known at arrival it says the same as `mono`, and serves after a restart of the
+   * machine; else it is the sender's own and a limit beside `mono`.
+   */
+  readonly wall?: number
+  /** How long it is held, in powered time, while only an unknown wall clock could judge it. */
+  readonly holdMs: number
+}
+
+/** One command of one key. Immutable: every step makes a new one. */
+export interface Command {
+  readonly key: string
+  readonly id: string
+  /** The uplink it came from, which gets the outcome. */
+  readonly uplink: string
+  /** Order of arrival over all keys. */
+  readonly arrival: number
+  /** Absent only when it was refused because no value could be made out, or one too long to keep. */
+  readonly value?: Value
+  readonly version?: number
+  readonly state: CommandState
+  readonly deadline: Deadline
+  readonly redelivery?: string
+  /** Attempts begun. */
+  readonly attempts: number
+  /** Attempts that the agent did not survive. */
+  readonly crashes: number
+  /** An attempt may have reached the device although no reply came. */
+  readonly doubt: boolean
+  readonly reason?: string
+  readonly supersededBy?: string
+  readonly finished?: Stamp
+}
+
+/** The highest version a key has seen, and which command brought it. Kept for ever. */
+export interface Highest {
+  readonly version: number
+  readonly id: string
+}
+
+export function isFinal(state: CommandState): state is FinalState {
+  return state !== 'waiting' && state !== 'applying'
+}

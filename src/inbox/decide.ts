@@ -1,0 +1,295 @@
+/**
+ * The state machine of one command key (P8): never an older command after a newer one, nothing twice. Pure: it takes what
+ * stands and a batch of steps, and gives what stands afterwards, what changed and which outcomes are to be told. The
+ * caller makes that durable in one transaction before anything of it counts.
+ *
+ *   arrive -> (duplicate | refused | superseded | expired) | waiting -> applying -> applied | verified | failed | unknown
+ *                                                            waiting -> superseded | expired | cancelled
+ */
+import type { Value } from '../model.ts'
+import { type Command, type Deadline, type FinalState, type Highest, isFinal, type Stamp } from './command.ts'
+
+/** Commands of a queue that may wait at a time; more are refused, so that the sender knows and memory is bounded. */
+export const QUEUE_MAX = 1_000
+/** Attempts of one command that the agent may not survive: beyond it the command itself is suspected. */
+export const CRASHES_MAX = 5
+
+/** What decisions about a key depend on and no step changes. */
+export interface KeyRules {
+  readonly key: string
+  readonly mode: 'last_value' | 'queue'
+  readonly repeatable: boolean
+  /** The point can be read, so that a doubt can be settled by looking. */
+  readonly readable: boolean
+}
+
+export interface KeyState {
+  /** Waiting and applying, in order of arrival. */
+  readonly live: readonly Command[]
+  readonly highest?: Highest
+}
+
+/** A delivery, understood as far as possible. */
+export interface Arrival {
+  readonly uplink: string
+  readonly arrival: number
+  readonly id: string
+  /** The sender gave the id, so that another command may have it. */
+  readonly ownId: boolean
+  readonly value?: Value
+  readonly version?: number
+  readonly deadline: Deadline
+  /** Set where there is no id of the sender's to recognise it by. */
+  readonly redelivery?: string
+  /** The cloud says that it may have sent this before; only then `redelivery` is looked at. */
+  readonly resent?: boolean
+  /** Why it cannot be accepted. */
+  readonly refused?: string
+  /** Its time was over when it came, and why. */
+  readonly expired?: string
+}
+
+export type Step =
+  | { readonly step: 'arrive'; readonly arrival: Arrival }
+  /** An attempt is about to begin. */
+  | { readonly step: 'begin'; readonly id: string }
+  | { readonly step: 'end'; readonly id: string; readonly state: FinalState; readonly reason?: string }
+  /** The attempt did not succeed; another one may. */
+  | { readonly step: 'again'; readonly id: string; readonly doubt: boolean; readonly reason: string }
+  /** No attempt shall follow. `inAttempt`: one has begun, but nothing was written in it. */
+  | {
+      readonly step: 'leave'
+      readonly id: string
+      readonly state: 'expired' | 'cancelled'
+      readonly reason: string
+      readonly inAttempt?: boolean
+    }
+  /** The agent died in the attempt. */
+  | { readonly step: 'crashed'; readonly id: string }
+
+/** What the storage knows of the ids and fingerprints in the batch, beyond what is live. */
+export interface Known {
+  readonly byId: ReadonlyMap<string, Command>
+  /** Fingerprints recent enough to count. */
+  readonly redeliveries: ReadonlySet<string>
+}
+
+export interface Outcome {
+  readonly command: Command
+  /** The uplink that is told. */
+  readonly to: string
+  /** Told before, and told again because the sender asked again. */
+  readonly repeated: boolean
+}
+
+export interface Decision {
+  readonly state: KeyState
+  /** Every command that is new or different, as it is afterwards. */
+  readonly changed: readonly Command[]
+  readonly outcomes: readonly Outcome[]
+  /** Deliveries of commands that were known already. */
+  readonly duplicates: number
+  /** For each step: did it take place? */
+  readonly done: readonly boolean[]
+}
+
+export function decide(
+  rules: KeyRules,
+  before: KeyState,
+  batch: { readonly steps: readonly Step[]; readonly known: Known; readonly at: Stamp },
+): Decision {
+  const desk = new Desk(rules, before, batch)
+  const done = batch.steps.map((step) => desk.take(step))
+  return desk.decision(done)
+}
+
+const doubtful = 'an attempt before may have reached the device'
+
+/** The working copy while a batch is decided. */
+class Desk {
+  readonly #rules: KeyRules
+  readonly #known: Known
+  readonly #at: Stamp
+  readonly #live: Map<string, Command>
+  readonly #changed = new Map<string, Command>()
+  readonly #outcomes: Outcome[] = []
+  readonly #redeliveries: Set<string>
+  #highest: Highest | undefined
+  #duplicates = 0
+
+  constructor(rules: KeyRules, before: KeyState, batch: { readonly known: Known; readonly at: Stamp }) {
+    this.#rules = rules
+    this.#known = batch.known
+    this.#at = batch.at
+    this.#redeliveries = new Set(batch.known.redeliveries)
+    this.#live = new Map(before.live.map((command) => [command.id, command]))
+    this.#highest = before.highest
+  }
+
+  decision(done: readonly boolean[]): Decision {
+    return {
+      state: { live: [...this.#live.values()], ...(this.#highest ? { highest: this.#highest } : {}) },
+      changed: [...this.#changed.values()],
+      outcomes: this.#outcomes,
+      duplicates: this.#duplicates,
+      done,
+    }
+  }
+
+  take(step: Step): boolean {
+    if (step.step === 'arrive') return this.#arrive(step.arrival)
+    const command = this.#live.get(step.id)
+    if (!command) return false
+    switch (step.step) {
+      case 'begin':
+        return this.#begin(command)
+      case 'end':
+        this.#finish(command, step.state, step.reason === undefined ? {} : { reason: step.reason })
+        return true
+      case 'again':
+        this.#again(command, step)
+        return true
+      case 'leave':
+        return this.#leave(command, step)
+      case 'crashed':
+        this.#crashed(command)
+        return true
+    }
+  }
+
+  #arrive(arrival: Arrival): boolean {
+    if (this.#isDuplicate(arrival)) return false
+    const command = newCommand(this.#rules.key, arrival)
+    if (arrival.refused !== undefined) this.#finish(command, 'refused', { reason: arrival.refused })
+    else if (this.#rules.mode === 'queue') this.#enqueue(command, arrival.expired)
+    else this.#replace(command, arrival.expired)
+    return true
+  }
+
+  /** The stored outcome answers a repeat; a repeat of a command that is still under way needs no answer yet. */
+  #isDuplicate(arrival: Arrival): boolean {
+    const known = this.#changed.get(arrival.id) ?? this.#live.get(arrival.id) ?? this.#known.byId.get(arrival.id)
+    const { redelivery } = arrival
+    const resent = arrival.resent === true && redelivery !== undefined && this.#redeliveries.has(redelivery)
+    if (!known && !resent) {
+      if (redelivery !== undefined) this.#redeliveries.add(redelivery)
+      return false
+    }
+    this.#duplicates += 1
+    if (known && isFinal(known.state)) this.#outcomes.push({ command: known, to: arrival.uplink, repeated: true })
+    return true
+  }
+
+  #enqueue(command: Command, expired: string | undefined): void {
+    if (expired !== undefined) this.#finish(command, 'expired', { reason: expired })
+    else if (this.#live.size >= QUEUE_MAX) {
+      this.#finish(command, 'refused', { reason: `${this.#live.size} commands wait already, at most ${QUEUE_MAX} may` })
+    } else this.#set(command)
+  }
+
+  /**
+   * Newest: if both have a version the higher, else arrival. A command that came too late to be applied still replaces
+   * older ones when its version proves that it is newer; without versions it was probably just delayed.
+   */
+  #replace(command: Command, expired: string | undefined): void {
+    const { version } = command
+    const highest = this.#highest
+    if (version !== undefined && highest && version <= highest.version) {
+      const reason = `version ${version} is not above ${highest.version}`
+      this.#finish(command, 'superseded', { reason, supersededBy: highest.id })
+      return
+    }
+    if (version !== undefined) this.#highest = { version, id: command.id }
+    for (const older of this.#live.values()) {
+      if (older.state !== 'waiting') continue
+      if (expired === undefined || (version !== undefined && older.version !== undefined))
+        this.#supersede(older, command.id)
+    }
+    if (expired === undefined) this.#set(command)
+    else this.#finish(command, 'expired', { reason: expired })
+  }
+
+  #begin(command: Command): boolean {
+    const busy = [...this.#live.values()].some((other) => other.state === 'applying')
+    if (command.state !== 'waiting' || busy) return false
+    this.#set({ ...command, state: 'applying', attempts: command.attempts + 1 })
+    return true
+  }
+
+  /** Back to waiting, unless a newer one came during the attempt: then this one has no further turn. */
+  #again(command: Command, step: { readonly doubt: boolean; readonly reason: string }): void {
+    const waiting: Command = { ...command, state: 'waiting', doubt: command.doubt || step.doubt, reason: step.reason }
+    const newer = [...this.#live.values()].findLast((other) => other.state === 'waiting' && other.id !== command.id)
+    if (newer && this.#rules.mode === 'last_value') this.#supersede(waiting, newer.id)
+    else this.#set(waiting)
+  }
+
+  /** A command that may have been applied neither expires nor is cancelled: nobody knows what became of it. */
+  #leave(command: Command, step: Step & { readonly step: 'leave' }): boolean {
+    if (command.state !== 'waiting' && step.inAttempt !== true) return false
+    if (command.doubt) this.#finish(command, 'unknown', { reason: `${step.state}: ${step.reason}; ${doubtful}` })
+    else this.#finish(command, step.state, { reason: withLast(step.reason, command) })
+    return true
+  }
+
+  #crashed(command: Command): void {
+    if (command.state !== 'applying') return
+    const crashes = command.crashes + 1
+    const died: Command = { ...command, crashes, doubt: true }
+    const { repeatable, readable } = this.#rules
+    const reason = 'the agent ended during an attempt'
+    if (crashes > CRASHES_MAX) this.#finish(died, 'unknown', { reason: `${reason}, ${crashes} times` })
+    else if (repeatable || readable) this.#again(died, { doubt: true, reason })
+    else this.#finish(died, 'unknown', { reason })
+  }
+
+  /** What must not be repeated and may have been done is not superseded but unknown, and says what came after it. */
+  #supersede(command: Command, supersededBy: string): void {
+    if (!command.doubt) this.#finish(withoutReason(command), 'superseded', { supersededBy })
+    else this.#finish(command, this.#rules.repeatable ? 'superseded' : 'unknown', { reason: doubtful, supersededBy })
+  }
+
+  #set(command: Command): void {
+    this.#live.set(command.id, command)
+    this.#changed.set(command.id, command)
+  }
+
+  #finish(
+    command: Command,
+    state: FinalState,
+    why: { readonly reason?: string; readonly supersededBy?: string },
+  ): void {
+    const finished: Command = { ...withoutReason(command), state, ...why, finished: this.#at }
+    this.#live.delete(command.id)
+    this.#changed.set(command.id, finished)
+    this.#outcomes.push({ command: finished, to: command.uplink, repeated: false })
+  }
+}
+
+function newCommand(key: string, arrival: Arrival): Command {
+  const { id, uplink, value, version, deadline, redelivery } = arrival
+  return {
+    key,
+    id,
+    uplink,
+    arrival: arrival.arrival,
+    ...(value === undefined ? {} : { value }),
+    ...(version === undefined ? {} : { version }),
+    state: 'waiting',
+    deadline,
+    ...(redelivery === undefined ? {} : { redelivery }),
+    attempts: 0,
+    crashes: 0,
+    doubt: false,
+  }
+}
+
+function withoutReason(command: Command): Command {
+  const { reason: _reason, ...rest } = command
+  return rest
+}
+
+/** Why it was not done earlier is the better half of why it expired. */
+function withLast(reason: string, command: Command): string {
+  return command.reason === undefined ? reason : `${reason}; last attempt: ${command.reason}`
+}

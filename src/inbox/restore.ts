@@ -1,0 +1,59 @@
+import type { NewRecord } from '../model.ts'
+import type { Operation, Storage } from '../storage/operation.ts'
+import type { Command, FinalState } from './command.ts'
+import { type Now, stampOf } from './expiry.ts'
+import { fit } from './fit.ts'
+import type { CommandKey } from './key.ts'
+import { fromRow, type Loaded, settleOperation } from './operations.ts'
+import { outcomeRecord } from './outcome.ts'
+
+export interface RestoreOptions {
+  readonly storage: Storage
+  readonly report: (record: NewRecord) => Operation
+  readonly now: () => Now
+}
+
+/**
+ * Fills the keys with what was under way when the agent ended. What the configuration does not allow any more ends here,
+ * with an outcome; what was in an attempt is decided as crashed.
+ */
+export async function restore(
+  loaded: Loaded,
+  keys: ReadonlyMap<string, CommandKey>,
+  options: RestoreOptions,
+): Promise<void> {
+  const all = loaded.live.map(fromRow)
+  const objections = new Map(all.map((command) => [command, objection(command, keys)]))
+  await endAll(objections, options)
+  const live = all.filter((command) => objections.get(command) === undefined)
+  for (const [name, key] of keys) {
+    const highest = loaded.highest.find((one) => one.key === name)
+    key.restore(
+      live.filter((command) => command.key === name),
+      highest && { version: highest.version, id: highest.id },
+    )
+  }
+  const crashed = live.filter((command) => command.state === 'applying')
+  await Promise.all(crashed.map(({ key, id }) => keys.get(key)?.submit({ step: 'crashed', id })))
+}
+
+function objection(command: Command, keys: ReadonlyMap<string, CommandKey>): string | undefined {
+  const key = keys.get(command.key)
+  if (!key) return 'no command with this key is configured any more'
+  if (command.value === undefined) return 'it has no value'
+  const fitted = fit(key.point, command.value)
+  return fitted.ok ? undefined : fitted.reason
+}
+
+async function endAll(objections: ReadonlyMap<Command, string | undefined>, options: RestoreOptions): Promise<void> {
+  const now = options.now()
+  const ended: Command[] = []
+  for (const [command, reason] of objections) {
+    if (reason === undefined) continue
+    const state: FinalState = command.state === 'applying' || command.doubt ? 'unknown' : 'refused'
+    ended.push({ ...command, state, reason, finished: stampOf(now) })
+  }
+  if (ended.length === 0) return
+  const reports = ended.map((command) => options.report(outcomeRecord(command, { to: command.uplink, mono: now.mono })))
+  await options.storage.transact([settleOperation(ended), ...reports])
+}

@@ -1,0 +1,126 @@
+/**
+ * The inbox in SQLite. Runs in the storage thread only.
+ *
+ * Nothing is confirmed to anyone before it is durable here, and a command that was confirmed stays here until its outcome
+ * is durable too. Handlers are idempotent: a job may be run again after a failed sync or the death of the thread.
+ */
+import type { Database } from 'better-sqlite3'
+import type { OperationTable } from '../storage/operation.ts'
+import type { CommandRow, FindArgs, Loaded, PruneArgs, SettleArgs } from './operations.ts'
+
+/** Version 1. WARNING: gateways in the field carry this shape; change it by a new migration only. */
+export const inboxSchema: readonly string[] = [
+  `CREATE TABLE command (
+     key TEXT NOT NULL, id TEXT NOT NULL, arrival INTEGER NOT NULL, uplink TEXT NOT NULL, state TEXT NOT NULL,
+     value TEXT, version INTEGER,
+     boot TEXT NOT NULL, mono REAL NOT NULL, wall REAL, expires_mono REAL, expires_wall REAL, hold_ms REAL NOT NULL,
+     redelivery TEXT, attempts INTEGER NOT NULL, crashes INTEGER NOT NULL, doubt INTEGER NOT NULL,
+     reason TEXT, superseded_by TEXT, finished_boot TEXT, finished_mono REAL, finished_wall REAL,
+     PRIMARY KEY (key, id)
+   ) STRICT`,
+  'CREATE UNIQUE INDEX command_arrival ON command (arrival)',
+  `CREATE INDEX command_live ON command (arrival) WHERE state IN ('waiting', 'applying')`,
+  'CREATE INDEX command_redelivery ON command (redelivery) WHERE redelivery IS NOT NULL',
+  `CREATE TABLE command_key (key TEXT PRIMARY KEY, version INTEGER NOT NULL, id TEXT NOT NULL) STRICT, WITHOUT ROWID`,
+]
+
+export const inboxOperations: OperationTable = {
+  'inbox.settle': prepareSettle,
+  'inbox.load': prepareLoad,
+  'inbox.find': prepareFind,
+  'inbox.prune': preparePrune,
+}
+
+const columns = [
+  'key',
+  'id',
+  'arrival',
+  'uplink',
+  'state',
+  'value',
+  'version',
+  'boot',
+  'mono',
+  'wall',
+  'expires_mono',
+  'expires_wall',
+  'hold_ms',
+  'redelivery',
+  'attempts',
+  'crashes',
+  'doubt',
+  'reason',
+  'superseded_by',
+  'finished_boot',
+  'finished_mono',
+  'finished_wall',
+] as const satisfies readonly (keyof CommandRow)[]
+
+/** What a step may change; the rest of a row is what arrived. */
+const changing = ['state', 'attempts', 'crashes', 'doubt', 'reason', 'superseded_by'] as const
+const finished = ['finished_boot', 'finished_mono', 'finished_wall'] as const
+
+function prepareSettle(database: Database) {
+  const put = database.prepare(
+    `INSERT INTO command (${columns.join(', ')}) VALUES (${columns.map((name) => `@${name}`).join(', ')})
+     ON CONFLICT (key, id) DO UPDATE SET
+       ${[...changing, ...finished].map((name) => `${name} = excluded.${name}`).join(', ')}`,
+  )
+  const raise = database.prepare(
+    `INSERT INTO command_key (key, version, id) VALUES (@key, @version, @id)
+     ON CONFLICT (key) DO UPDATE SET version = excluded.version, id = excluded.id WHERE excluded.version > version`,
+  )
+  return (args: SettleArgs): void => {
+    for (const row of args.rows) put.run(row)
+    if (args.highest) raise.run(args.highest)
+  }
+}
+
+function prepareLoad(database: Database) {
+  const live = database.prepare(
+    `SELECT ${columns.join(', ')} FROM command WHERE state IN ('waiting', 'applying') ORDER BY arrival`,
+  )
+  const highest = database.prepare('SELECT key, version, id FROM command_key')
+  const last = database.prepare('SELECT coalesce(max(arrival), 0) FROM command').pluck()
+  return (): Loaded => ({
+    live: live.all() as CommandRow[],
+    highest: highest.all() as Loaded['highest'],
+    lastArrival: last.get() as number,
+  })
+}
+
+function prepareFind(database: Database) {
+  const byId = database.prepare(`SELECT ${columns.join(', ')} FROM command WHERE key = ? AND id = ?`)
+  // The newest message with this packet id, whatever its content: an older one with equal content is another message.
+  const byPacket = database.prepare(
+    `SELECT ${columns.join(', ')} FROM command WHERE redelivery >= ? AND redelivery < ? ORDER BY arrival DESC LIMIT 1`,
+  )
+  const byRedelivery = (key: string, redelivery: string): CommandRow | undefined => {
+    const packet = redelivery.includes('|') ? redelivery.slice(0, redelivery.lastIndexOf('|') + 1) : redelivery
+    const newest = byPacket.get(packet, `${packet}~`) as CommandRow | undefined
+    return newest?.key === key && newest.redelivery === redelivery ? newest : undefined
+  }
+  return ({ key, ids, redeliveries }: FindArgs): CommandRow[] => {
+    const found = [...ids.map((id) => byId.get(key, id)), ...redeliveries.map((one) => byRedelivery(key, one))]
+    return found.filter((row) => row !== undefined) as CommandRow[]
+  }
+}
+
+/**
+ * Age counts within a boot by the monotonic clock, across boots by the wall clock when both ends are known, else by the
+ * powered time of this boot alone: retention errs to keeping.
+ */
+const tooOld = `CASE
+  WHEN finished_boot = @boot THEN finished_mono <= @mono - @keepMs
+  WHEN finished_wall IS NOT NULL AND @wall IS NOT NULL THEN finished_wall <= @wall - @keepMs
+  ELSE @mono >= @keepMs END`
+
+/** Looks at the oldest `slice` finished rows only, so that one call stays short however long the history is. */
+function preparePrune(database: Database) {
+  const remove = database.prepare(
+    `DELETE FROM command
+     WHERE rowid IN (SELECT rowid FROM command WHERE finished_boot IS NOT NULL ORDER BY arrival LIMIT @slice)
+       AND (${tooOld} OR arrival <= (SELECT arrival FROM command ORDER BY arrival DESC LIMIT 1 OFFSET @keepRows))`,
+  )
+  return (args: PruneArgs): number => remove.run(args).changes
+}

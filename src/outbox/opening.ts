@@ -1,0 +1,188 @@
+import { randomBytes } from 'node:crypto'
+import type { NewRecord } from '../model.ts'
+import { Account } from './account.ts'
+import { type Boot, Boots } from './boots.ts'
+import { type Epoch, Epochs } from './epochs.ts'
+import { Ledger } from './ledger.ts'
+import type { Forget, Loaded } from './operations.ts'
+import { Ranges } from './ranges.ts'
+
+/** Epochs and boots kept at least: a restart loop over years must not grow the database or the start. */
+const EPOCHS_KEPT = 1_000
+const BOOTS_KEPT = 1_000
+
+/** Who reads the outbox, from the configuration. */
+export interface UplinkIdentity {
+  readonly name: string
+  /** Where an uplink that has no cursor yet begins: head, with the oldest stored record; tail, with this epoch. */
+  readonly startAt: 'head' | 'tail'
+}
+
+export interface StartFacts {
+  readonly gateway: string
+  /** Identity of the boot, changes with every start of the machine. */
+  readonly boot: string
+  readonly mono: number
+  readonly wall: number
+  readonly clockKnown: boolean
+  readonly uplinks: readonly UplinkIdentity[]
+}
+
+/** Where one uplink stands at the start. */
+export interface CursorStart {
+  readonly number: number
+  readonly name: string
+  readonly ranges: Ranges
+  /** Numbers issued while it was absent that no range covers yet. */
+  readonly skipped: Ranges
+  readonly account: Account
+  /** Set for an uplink that is not in the configuration: it keeps its rows through this number. */
+  readonly wantedThrough?: number
+  readonly isNew: boolean
+  /** It was absent and is back. */
+  readonly isBack: boolean
+}
+
+export interface Start {
+  readonly epochs: Epochs
+  readonly boots: Boots
+  readonly ledger: Ledger
+  readonly cursors: readonly CursorStart[]
+  /** Highest number of earlier epochs that became durable. */
+  readonly storedThrough: number
+  /** What the start transaction may remove; absent: nothing. */
+  readonly forget?: Forget
+  /** The first record of the epoch: it names the epoch before, and the numbers of it that will never come (P4). */
+  readonly firstRecord: NewRecord
+}
+
+/**
+ * Decides how a new epoch goes on from what the database holds (pure but for the random tag). Seqs go on from the highest
+ * number stored anywhere; the epoch's random part keeps ids from returning even after a restore (P3).
+ */
+export function planStart(loaded: Loaded, facts: StartFacts, random = randomBytes(4).toString('hex')): Start {
+  const before = loaded.epochs.at(-1)
+  const storedThrough = highestStored(loaded)
+  const running: Epoch = {
+    start: (before?.start ?? 0) + 1,
+    tag: `${(before?.start ?? 0) + 1}-${random}`,
+    gateway: facts.gateway,
+    firstSeq: storedThrough + 1,
+  }
+  const epochs = new Epochs([...loaded.epochs, running])
+  const boots = startBoots(loaded.boots, facts)
+  const cursors = startCursors(loaded, facts, { epochs, storedThrough })
+  const previous = before && {
+    epoch: before.tag,
+    first: before.firstSeq,
+    stored_through: storedThrough,
+    clean: before.clean,
+  }
+  const forget = forgettable(loaded, running.start)
+  const body = JSON.stringify({ event: 'started', epoch: running.tag, ...(previous ? { previous } : {}) }).slice(1, -1)
+  return {
+    epochs,
+    boots,
+    ledger: new Ledger(loaded.losses),
+    cursors,
+    storedThrough,
+    ...(forget ? { forget } : {}),
+    firstRecord: { kind: 'event', source: '', body, mono: facts.mono },
+  }
+}
+
+function highestStored(loaded: Loaded): number {
+  let highest = loaded.lastRow
+  for (const { through } of loaded.epochs) highest = Math.max(highest, through)
+  for (const { wantedThrough, ranges } of loaded.uplinks) {
+    highest = Math.max(highest, wantedThrough ?? 0, ranges.at(-1)?.[1] ?? 0)
+  }
+  return highest
+}
+
+/** Old epochs that no row, no rejected record and no position needs any more, and boots before the oldest row. */
+function forgettable(loaded: Loaded, running: number): Forget | undefined {
+  const needed = Math.min(
+    loaded.firstRow || Number.POSITIVE_INFINITY,
+    loaded.firstRejected || Number.POSITIVE_INFINITY,
+    ...loaded.uplinks.map(({ ranges, wantedThrough }) => {
+      const pending = new Ranges(ranges).nextOutside(1)
+      return pending > (wantedThrough ?? Number.POSITIVE_INFINITY) ? Number.POSITIVE_INFINITY : pending
+    }),
+  )
+  const oldest = loaded.epochs.findLast((epoch) => epoch.firstSeq <= needed)?.start ?? 0
+  const epochsBelow = Math.min(oldest, running - EPOCHS_KEPT)
+  const newestBoot = loaded.boots.at(-1)?.boot ?? 0
+  const oldestBoot = Math.min(loaded.firstBoot || newestBoot, ...loaded.losses.map((loss) => loss.firstBoot))
+  const bootsBelow = Math.min(oldestBoot, newestBoot - BOOTS_KEPT)
+  return epochsBelow > 1 || bootsBelow > 1 ? { epochsBelow, bootsBelow } : undefined
+}
+
+function startBoots(stored: readonly Boot[], facts: StartFacts): Boots {
+  const same = stored.find((boot) => boot.id === facts.boot)
+  const current: Boot = {
+    boot: same?.boot ?? (stored.at(-1)?.boot ?? 0) + 1,
+    id: facts.boot,
+    offsetMs: facts.wall - facts.mono,
+    known: facts.clockKnown,
+  }
+  // The offset of this boot may have become known before a restart of the agent; that knowledge is kept.
+  if (same?.known && !facts.clockKnown) return new Boots(stored, { ...same })
+  return new Boots(stored, current)
+}
+
+interface Numbers {
+  readonly epochs: Epochs
+  readonly storedThrough: number
+}
+
+function startCursors(loaded: Loaded, facts: StartFacts, numbers: Numbers): CursorStart[] {
+  const configured = new Map(facts.uplinks.map((uplink) => [uplink.name, uplink]))
+  const cursors = loaded.uplinks.map((row): CursorStart => {
+    const ranges = new Ranges(row.ranges)
+    const account = new Account(
+      numbers.epochs,
+      loaded.accounts.filter((entry) => entry.uplink === row.uplink).map((entry) => [entry.epoch, entry.counts]),
+    )
+    const skipped = new Ranges(row.skipped.filter(([from, to]) => ranges.nextOutside(from) <= to))
+    const base = { number: row.uplink, name: row.name, ranges, skipped, account, isNew: false }
+    if (!configured.delete(row.name)) {
+      return { ...base, wantedThrough: row.wantedThrough ?? numbers.storedThrough, isBack: false }
+    }
+    if (row.wantedThrough !== null) skip(skipped, account, { from: row.wantedThrough + 1, to: numbers.storedThrough })
+    account.open(numbers.epochs.running.start)
+    return { ...base, isBack: row.wantedThrough !== null }
+  })
+  let number = loaded.uplinks.at(-1)?.uplink ?? 0
+  for (const { name, startAt } of configured.values()) {
+    number += 1
+    cursors.push(newCursor(loaded, { number, name, startAt }, numbers))
+  }
+  return cursors
+}
+
+/** Numbers issued while an uplink was absent from the configuration: it has no claim to them. */
+function skip(skipped: Ranges, account: Account, numbers: { from: number; to: number }): void {
+  if (numbers.to < numbers.from) return
+  skipped.add(numbers.from, numbers.to)
+  account.addRange(numbers.from, numbers.to, 'skipped')
+}
+
+function newCursor(
+  loaded: Loaded,
+  uplink: { readonly number: number; readonly name: string; readonly startAt: 'head' | 'tail' },
+  { epochs, storedThrough }: Numbers,
+): CursorStart {
+  const account = new Account(epochs)
+  account.open(epochs.running.start)
+  const fromOldest = uplink.startAt === 'head' && loaded.firstRow > 0
+  const begin = fromOldest ? loaded.firstRow : storedThrough + 1
+  if (fromOldest) {
+    const epoch = epochs.of(begin)
+    if (begin > epoch.firstSeq) account.addRange(epoch.firstSeq, begin - 1, 'skipped')
+    epochs.share(begin, storedThrough, (covered) => account.open(covered.start))
+  }
+  const { number, name } = uplink
+  const ranges = new Ranges([[0, begin - 1]])
+  return { number, name, ranges, skipped: new Ranges(), account, isNew: true, isBack: false }
+}

@@ -1,0 +1,155 @@
+import type { Operation } from '../storage/operation.ts'
+import type { Counts } from './account.ts'
+import type { Boot } from './boots.ts'
+import type { Epoch } from './epochs.ts'
+
+/**
+ * What the outbox asks of the storage thread, as plain data. Columns instead of rows: a structured clone of a few long
+ * arrays costs a fraction of one of many small objects.
+ */
+
+/** Kinds as stored; the order is the format of the database and never changes. */
+export const KINDS = ['data', 'event', 'outcome'] as const
+
+/** Records, one index each. `targets` holds the uplink number that alone wants it, or 0. */
+export interface RecordColumns {
+  readonly seqs: Float64Array
+  readonly kinds: Uint8Array
+  readonly boots: Float64Array
+  readonly monos: Float64Array
+  readonly targets: Float64Array
+  /** The different sources, and for each record which of them it has. */
+  readonly sources: readonly string[]
+  readonly sourceOf: Uint32Array
+  /** All bodies, one behind the other: one long string crosses the threads as fast as memory is copied. */
+  readonly text: string
+  /** Length of each body in UTF-16 code units. */
+  readonly lengths: Uint32Array
+}
+
+/** The position of one uplink: what it settled. */
+export interface CursorRow {
+  readonly uplink: number
+  readonly ranges: readonly (readonly [number, number])[]
+  /** Numbers issued while it was absent, as far as no range covers them. */
+  readonly skipped: readonly (readonly [number, number])[]
+}
+
+export interface AccountRow {
+  readonly uplink: number
+  readonly epoch: number
+  readonly counts: Readonly<Counts>
+}
+
+/** One episode of giving records up, while it lasts (the open page of the loss ledger). */
+export interface LossRow {
+  readonly uplink: number
+  readonly reason: string
+  readonly first: number
+  readonly last: number
+  readonly count: number
+  readonly firstBoot: number
+  readonly firstMono: number
+  readonly lastBoot: number
+  readonly lastMono: number
+}
+
+export interface RejectedRow {
+  readonly uplink: number
+  readonly seq: number
+  readonly reason: string
+  readonly kind: number
+  readonly source: string
+  readonly body: string
+}
+
+/**
+ * One snapshot of the outbox: everything issued so far is afterwards either a row or settled by every uplink that wants
+ * it. Idempotent.
+ */
+export interface CommitArgs {
+  readonly rows?: RecordColumns
+  readonly cursors?: readonly CursorRow[]
+  readonly accounts?: readonly AccountRow[]
+  readonly losses?: readonly LossRow[]
+  /** Episodes that ended, as uplink and reason. */
+  readonly closedLosses?: readonly (readonly [uplink: number, reason: string])[]
+  readonly rejected?: readonly RejectedRow[]
+  /** Rows to remove: closed ranges of seqs. */
+  readonly remove?: readonly (readonly [number, number])[]
+  readonly boot?: Readonly<Boot>
+  readonly epoch?: Epoch & { readonly clean: boolean; readonly through: number }
+  readonly newUplinks?: readonly { readonly uplink: number; readonly name: string }[]
+  /** Epochs (by start) and boots below these numbers are needed no more. */
+  readonly forget?: Forget
+  /** Uplinks that are (no longer) in the configuration, and the newest number they have a claim to. */
+  readonly absent?: readonly { readonly uplink: number; readonly wantedThrough: number | null }[]
+}
+
+export interface Forget {
+  readonly epochsBelow: number
+  readonly bootsBelow: number
+}
+
+export function commitOperation(args: CommitArgs, committed?: () => void): Operation<void> {
+  return { op: 'outbox.commit', args, ...(committed ? { committed } : {}) }
+}
+
+/** Everything that is needed to go on, none of it depending on the number of rows. */
+export interface Loaded {
+  readonly epochs: readonly (Epoch & { readonly clean: boolean; readonly through: number })[]
+  readonly boots: readonly Boot[]
+  readonly uplinks: readonly {
+    readonly uplink: number
+    readonly name: string
+    readonly ranges: readonly (readonly [number, number])[]
+    readonly skipped: readonly (readonly [number, number])[]
+    readonly wantedThrough: number | null
+  }[]
+  readonly accounts: readonly AccountRow[]
+  readonly losses: readonly LossRow[]
+  /** Lowest seq among the rejected records, 0 when there is none. */
+  readonly firstRejected: number
+  /** Lowest and highest stored row, 0 when there is none. */
+  readonly firstRow: number
+  /** Boot of the lowest stored row. */
+  readonly firstBoot: number
+  readonly lastRow: number
+}
+
+export function loadQuestion(): Operation<Loaded> {
+  return { op: 'outbox.load', args: {} }
+}
+
+export interface PageArgs {
+  readonly from: number
+  readonly through: number
+  readonly recordsMax: number
+  readonly bytesMax: number
+  /** The uplink that reads: rows that only another one wants are left out. */
+  readonly uplink: number
+}
+
+export interface Page extends RecordColumns {
+  /** The last seq that was looked at; everything up to it that is not in the page is not wanted or gone. */
+  readonly examined: number
+}
+
+export function pageQuestion(args: PageArgs): Operation<Page> {
+  return { op: 'outbox.page', args }
+}
+
+export interface OldestArgs {
+  /** Only rows above this seq. */
+  readonly after: number
+  readonly recordsMax: number
+  /** data: outcomes and events are left alone (they outlive data). */
+  readonly kinds: 'data' | 'all'
+}
+
+/** The oldest rows, without their bodies. */
+export type OldestRows = Pick<RecordColumns, 'seqs' | 'boots' | 'monos' | 'targets'> & { readonly bytes: number }
+
+export function oldestQuestion(args: OldestArgs): Operation<OldestRows> {
+  return { op: 'outbox.oldest', args }
+}

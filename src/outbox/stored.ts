@@ -1,0 +1,100 @@
+import type { Cursor } from './cursor.ts'
+import { toRanges } from './retention.ts'
+import type { TailEntry } from './tail.ts'
+
+/** Seqs removed by one commit at most, so that one call into SQLite stays short. */
+const REMOVE_MAX = 10_000
+
+export interface Removal {
+  readonly ranges: readonly (readonly [number, number])[]
+  readonly given: readonly number[]
+}
+
+/** What the main thread knows of the rows in the table: where they begin and end, never how many there are. */
+export class Stored {
+  /** No row is below this; 0: the table is empty. */
+  #first: number
+  #last: number
+  /** Rows above what absent uplinks hold are removed below this. */
+  #aboveHeld = 0
+  /** Seqs given up at a limit, to be removed by the next commit. */
+  #given: number[] = []
+  /** Seqs given up whose removal is not synced yet: a page that is read meanwhile may still bring them. */
+  readonly #gone = new Set<number>()
+  written = 0
+
+  constructor(first: number, last: number) {
+    this.#first = first
+    this.#last = last
+  }
+
+  /** Highest seq that may have a row; 0 when the table was empty from the start. */
+  get last(): number {
+    return this.#last
+  }
+
+  has(seq: number): boolean {
+    return this.#first > 0 && seq >= this.#first && seq <= this.#last
+  }
+
+  added(entries: readonly TailEntry[]): void {
+    const first = entries[0]
+    const last = entries.at(-1)
+    if (!first || !last) return
+    this.written += entries.length
+    if (this.#first === 0) this.#first = first.seq
+    this.#last = Math.max(this.#last, last.seq)
+  }
+
+  /** Rows given up at a limit: gone from now on, removed by the next commit. */
+  giveUp(seqs: readonly number[]): void {
+    for (const seq of seqs) {
+      this.#given.push(seq)
+      this.#gone.add(seq)
+    }
+  }
+
+  isGone(seq: number): boolean {
+    return this.#gone.has(seq)
+  }
+
+  /** The removal of rows that were given up is synced. */
+  removed(given: readonly number[]): void {
+    for (const seq of given) this.#gone.delete(seq)
+  }
+
+  hasRemovable(cursors: readonly Cursor[], absent: readonly Cursor[]): boolean {
+    return this.#given.length > 0 || this.#removable(cursors, absent).length > 0
+  }
+
+  /** Ranges to remove with the next commit: rows that every uplink is past, and rows given up (`given`). */
+  takeRemovable(cursors: readonly Cursor[], absent: readonly Cursor[]): Removal {
+    const given = this.#given
+    this.#given = []
+    const removable = this.#removable(cursors, absent)
+    for (const [from, through] of removable) {
+      if (from === this.#first) this.#first = through < this.#last ? through + 1 : 0
+      else this.#aboveHeld = through + 1
+    }
+    return { ranges: [...removable, ...toRanges(given)], given }
+  }
+
+  /**
+   * Below and above what absent uplinks hold. An uplink that was taken out of the configuration keeps the rows it has a
+   * claim to until it is forgotten by an explicit command (P12); newer rows are not held by it.
+   */
+  #removable(cursors: readonly Cursor[], absent: readonly Cursor[]): [number, number][] {
+    if (this.#first === 0) return []
+    const done = cursors.reduce((through, cursor) => Math.min(through, cursor.doneThrough()), this.#last)
+    const held = absent.filter((cursor) => cursor.doneThrough() < (cursor.wantedThrough ?? 0))
+    const heldFrom = Math.min(...held.map((cursor) => cursor.doneThrough() + 1))
+    const heldThrough = Math.max(0, ...held.map((cursor) => cursor.wantedThrough ?? 0))
+    const below = slice(this.#first, Math.min(done, heldFrom - 1))
+    const above = held.length > 0 ? slice(Math.max(this.#aboveHeld, heldThrough + 1), done) : []
+    return [...below, ...above]
+  }
+}
+
+function slice(from: number, through: number): [number, number][] {
+  return through < from ? [] : [[from, Math.min(through, from + REMOVE_MAX - 1)]]
+}

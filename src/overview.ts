@@ -1,0 +1,123 @@
+import type { Poller } from './drivers/poller.ts'
+import type { Inbox } from './inbox/inbox.ts'
+import type { LastValues } from './lastvalue/lastvalue.ts'
+import type { Cursor } from './outbox/cursor.ts'
+import type { Outbox } from './outbox/outbox.ts'
+import type { Settings } from './settings.ts'
+import type { ConnectionStatus, DeviceStatus, Status, StorageStatus, UplinkStatus } from './status.ts'
+import type { StorageThread } from './storage/storage.ts'
+import type { Uplink } from './uplink/uplink.ts'
+
+/** What the snapshot is made of. */
+export interface Parts {
+  readonly settings: Settings
+  readonly version: string
+  readonly startedMono: number
+  readonly mono: () => number
+  readonly storage: StorageThread
+  readonly outbox: Outbox
+  readonly inbox: Inbox
+  readonly lastValues: LastValues
+  readonly pollers: readonly Poller[]
+  readonly uplinks: readonly Uplink[]
+}
+
+/** The whole agent on one page. */
+export function overview(parts: Parts): Status {
+  const { settings, storage, outbox, inbox } = parts
+  const connections = parts.pollers.map((poller) => poller.status().connection)
+  const devices = parts.pollers.flatMap((poller) => deviceStatus(poller, parts.lastValues, parts.mono()))
+  const uplinks = parts.uplinks.map((uplink) => uplinkStatus(uplink, outbox))
+  const storageStatus = storage.status()
+  return {
+    gateway: settings.gateway.id,
+    version: parts.version,
+    epoch: outbox.epoch,
+    pid: process.pid,
+    uptimeMs: parts.mono() - parts.startedMono,
+    clockKnown: outbox.boots.current.known,
+    connections,
+    devices,
+    uplinks,
+    outbox: {
+      head: outbox.head(),
+      tail: outbox.tailSize,
+      usedBytes: storage.facts.usedBytes,
+      maxBytes: settings.outbox.maxSizeBytes,
+      commits: storage.commits,
+      writtenRecords: outbox.writtenRecords,
+    },
+    inbox: inbox.status(),
+    storage: storageStatus,
+    attention: attention({ connections, devices, uplinks, storage: storageStatus, losses: lossesOf(outbox) }),
+  }
+}
+
+function deviceStatus(poller: Poller, lastValues: LastValues, mono: number): DeviceStatus[] {
+  const { connection, devices } = poller.status()
+  return devices.map((device) => ({
+    ...device,
+    connection: connection.name,
+    points: lastValues.values(device.name, mono),
+  }))
+}
+
+function uplinkStatus(uplink: Uplink, outbox: Outbox): UplinkStatus {
+  const own = uplink.status()
+  const cursor = outbox.cursor(own.name)
+  return { ...own, ...booksOf(cursor, outbox) }
+}
+
+function booksOf(cursor: Cursor, outbox: Outbox) {
+  const counts = cursor.account.totals()
+  const issued = cursor.account.issued(outbox.head())
+  const oldest = outbox.oldestPendingAgeMs(cursor)
+  return {
+    ...counts,
+    issued,
+    pending: issued - cursor.account.settled,
+    ...(oldest === undefined ? {} : { oldestPendingAgeMs: oldest }),
+  }
+}
+
+/** What this run lost or cannot read. Losses of earlier runs are in the books and were reported to the cloud. */
+function lossesOf(outbox: Outbox): string[] {
+  const sentences =
+    outbox.readProblem === undefined ? [] : [`the backlog on disk cannot be read: ${outbox.readProblem}`]
+  for (const { name, account } of outbox.cursors) {
+    const { dropped, rejected } = account.sinceStart
+    if (dropped > 0) sentences.push(`uplink ${name}: ${dropped} records were dropped at a limit since the start`)
+    if (rejected > 0) sentences.push(`uplink ${name}: ${rejected} records were rejected by the cloud since the start`)
+  }
+  return sentences
+}
+
+/** Sentences for a human, worst first. */
+function attention(parts: {
+  readonly losses: readonly string[]
+  readonly storage: StorageStatus
+  readonly uplinks: readonly UplinkStatus[]
+  readonly connections: readonly ConnectionStatus[]
+  readonly devices: readonly DeviceStatus[]
+}): string[] {
+  const { storage, uplinks, connections, devices } = parts
+  const sentences: string[] = [...parts.losses]
+  if (storage.problem) sentences.push(`storage cannot write: ${withHint(storage.problem)}`)
+  if (storage.recovered) sentences.push(`storage: ${storage.recovered}`)
+  for (const uplink of uplinks) {
+    if (uplink.problem) sentences.push(`uplink ${uplink.name}: ${uplink.problem.message}`)
+  }
+  for (const connection of connections) {
+    if (connection.problem) sentences.push(`connection ${connection.name}: ${withHint(connection.problem)}`)
+  }
+  for (const device of devices) {
+    const failed = connections.some((connection) => connection.name === device.connection && connection.problem)
+    if (device.state === 'offline' && !failed)
+      sentences.push(`device ${device.name} is silent (${device.reason ?? 'no reply'})`)
+  }
+  return sentences
+}
+
+function withHint(problem: { readonly message: string; readonly hint?: string }): string {
+  return problem.hint ? `${problem.message} (${problem.hint})` : problem.message
+}

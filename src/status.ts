@@ -1,0 +1,120 @@
+/**
+ * PUBLIC: the snapshot that `tidegate status --json`, the socket's `GET /api/v1/status` and the demo show. Times are Unix
+ * ms, durations and ages ms, sizes bytes. Names are stable; fields are only added.
+ */
+export interface Status {
+  readonly gateway: string
+  readonly version: string
+  readonly epoch: string
+  readonly pid: number
+  readonly uptimeMs: number
+  readonly clockKnown: boolean
+  readonly connections: readonly ConnectionStatus[]
+  readonly devices: readonly DeviceStatus[]
+  readonly uplinks: readonly UplinkStatus[]
+  readonly outbox: OutboxStatus
+  readonly inbox: InboxStatus
+  readonly storage: StorageStatus
+  /** What needs a human, worst first, one sentence each. Empty: nothing does. */
+  readonly attention: readonly string[]
+}
+
+export interface ConnectionStatus {
+  readonly name: string
+  readonly type: string
+  /** "9600 8N1", or host and port. */
+  readonly line: string
+  readonly state: 'opening' | 'open' | 'failed' | 'closed'
+  /** Short code and sentence of the last failure while not open. */
+  readonly problem?: { readonly code: string; readonly message: string; readonly hint?: string }
+  readonly exchanges: number
+  readonly failures: number
+  readonly lastReplyAgeMs?: number
+}
+
+export interface DeviceStatus {
+  readonly name: string
+  readonly connection: string
+  readonly state: 'unknown' | 'online' | 'offline'
+  /** Code of the last failure while offline. */
+  readonly reason?: string
+  readonly sinceMs: number
+  /** While offline: when it is probed next. */
+  readonly nextProbeInMs?: number
+  readonly points: readonly PointStatus[]
+}
+
+export interface PointStatus {
+  readonly name: string
+  /** A string for 64-bit integers, so that no digit is lost in JSON. */
+  readonly value?: number | boolean | string
+  readonly error?: string
+  readonly quality: 'good' | 'stale' | 'bad' | 'unknown'
+  readonly unit?: string
+  readonly ageMs?: number
+}
+
+export interface UplinkStatus {
+  readonly name: string
+  readonly type: string
+  readonly state: 'connecting' | 'online' | 'offline' | 'stopped'
+  readonly sinceMs: number
+  readonly problem?: { readonly code: string; readonly message: string }
+  readonly nextTryInMs?: number
+  /** Numbers of this epoch and of earlier ones that are not settled (P4). */
+  readonly issued: number
+  readonly delivered: number
+  readonly pending: number
+  readonly dropped: number
+  readonly rejected: number
+  readonly notWanted: number
+  readonly skipped: number
+  readonly inFlight: number
+  readonly window: number
+  readonly oldestPendingAgeMs?: number
+  readonly lastAckAgeMs?: number
+  readonly connects: number
+  readonly connectFailures: number
+}
+
+export interface OutboxStatus {
+  readonly head: number
+  /** Records in memory that are not on disk (yet). */
+  readonly tail: number
+  readonly usedBytes: number
+  readonly maxBytes: number
+  readonly commits: number
+  readonly writtenRecords: number
+}
+
+export interface InboxStatus {
+  readonly waiting: readonly {
+    readonly key: string
+    readonly id: string
+    readonly value: string
+    readonly reason: string
+    readonly expiresInMs: number
+  }[]
+  readonly received: number
+  /** Final states since the start, and how many commands ended in each. */
+  readonly finished: Readonly<Record<string, number>>
+  /** Repeats of a known command: answered with its outcome or just confirmed, never run. */
+  readonly duplicates?: number
+  /** Retained messages that were confirmed and not looked at. */
+  readonly retainedIgnored?: number
+  /** Writes made again after a lost reply or a crash (repeatable commands only). */
+  readonly repeatedWrites?: number
+}
+
+export interface StorageStatus {
+  readonly state: 'ok' | 'failing'
+  readonly problem?: {
+    readonly code: string
+    readonly message: string
+    readonly hint?: string
+    readonly sinceMs: number
+  }
+  readonly file: string
+  /** What was done with a damaged database at the start, if anything. */
+  readonly recovered?: string
+}

@@ -1,0 +1,19 @@
+import type { StoredRecord } from '../model.ts'
+
+/** What the sender needs of the outbox: the records one uplink still wants, in order, and a way to settle them. */
+export interface Feed {
+  /**
+   * The next records in seq order, at most `max`, each handed out once until `rewind`. Comes synchronously from memory
+   * when the uplink is caught up, else as a promise from the table. An empty array: nothing more now, `onAppend` will
+   * tell. Never call it again before a returned promise has settled.
+   */
+  next(max: number): readonly StoredRecord[] | Promise<readonly StoredRecord[]>
+  /** Consecutive records, as handed out, that the cloud has taken, by so many acknowledgements. */
+  delivered(records: readonly StoredRecord[], acknowledgements: number): void
+  /** A record the cloud refused for good; it is kept among the rejected records with the reason. */
+  rejected(record: StoredRecord, reason: string): void
+  /** A new session: whatever was handed out and not settled is handed out again. */
+  rewind(): void
+  /** Set by the sender; called (synchronously) after new records were appended. */
+  onAppend: (() => void) | undefined
+}

@@ -1,0 +1,114 @@
+/**
+ * PUBLIC CONTRACT: how the gateway speaks to one kind of cloud.
+ *
+ * A transport connects, a session publishes and hands over deliveries, and reports that it closed. Neither of them
+ * loops, retries, waits, counts or logs: the session loop (`uplink.ts`), the sender and the receiver do that once for all
+ * transports.
+ */
+
+/** One message to publish. */
+export interface Message {
+  readonly topic: string
+  readonly payload: string | Uint8Array
+  readonly contentType?: string
+}
+
+/**
+ * What became of a published message; exactly one of three.
+ * - accepted: the cloud has taken responsibility (PUBACK 0x00 or 0x10).
+ * - rejected: never send it again; it goes to the rejected records with this reason.
+ * - kept: not now; send it again after `delayMs` (or when a new session is up, when absent).
+ */
+export type Fate =
+  | { readonly fate: 'accepted' }
+  | { readonly fate: 'rejected'; readonly reason: string }
+  | {
+      readonly fate: 'kept'
+      readonly reason: string
+      readonly delayMs?: number
+      readonly shrinkWindow?: boolean
+      /** Answers of this kind after which the message is rejected; absent: it is kept for ever. */
+      readonly triesMax?: number
+    }
+
+/** A message from the cloud, with the duty to confirm it. */
+export interface Delivery {
+  readonly topic: string
+  readonly payload: Uint8Array
+  readonly retained: boolean
+  readonly userProperties: Readonly<Record<string, string>>
+  /** Remaining lifetime given by the protocol, in ms. */
+  readonly expiresInMs?: number
+  /** Equal for two deliveries of one message within a session of the cloud; absent when it cannot be redelivered. */
+  readonly redelivery?: string
+  /** The cloud says that it may have sent this before (MQTT DUP). Only then `redelivery` may be trusted. */
+  readonly duplicate: boolean
+  /** Call after the command is durable, once, in any order; the transport puts confirmations into arrival order. */
+  confirm(): void
+}
+
+/** Why a session ended and what to do about it. */
+export interface Closed {
+  /** Short code, as shown in status and metrics: `tcp`, `tls`, `dns`, `refused_135`, `taken_over`, `keepalive`, ... */
+  readonly reason: string
+  /** A sentence for a human. */
+  readonly detail: string
+  /**
+   * soon: link trouble, reconnect with the usual backoff. slow: credentials, ban or configuration; knocking fast makes
+   * it worse, so the loop waits minutes and raises an alarm.
+   */
+  readonly hurry: 'soon' | 'slow'
+}
+
+/** Thrown by `connect` when no session came to be. */
+export class ConnectError extends Error {
+  readonly closed: Closed
+  constructor(closed: Closed) {
+    super(closed.detail)
+    this.name = 'ConnectError'
+    this.closed = closed
+  }
+}
+
+export interface SessionHandlers {
+  /** Called for each delivery, also while `connect` is still under way (a resumed session); must return at once. */
+  onDelivery(delivery: Delivery): void
+  /**
+   * Called exactly once when a session that `connect` gave is over, whoever ended it. No fate and no delivery is
+   * reported after this.
+   */
+  onClosed(closed: Closed): void
+}
+
+/** One connection period. Single use: a new connection is a new session. */
+export interface Session {
+  /** Messages the cloud allows to be unacknowledged at a time (MQTT 5 Receive Maximum); Infinity if it named none. */
+  readonly windowMax: number
+  /** Largest packet in bytes the cloud accepts, topic and overhead included; Infinity if it named none. */
+  readonly packetBytesMax: number
+  /** The cloud still knew us: subscriptions and unconfirmed deliveries of the session before go on. */
+  readonly sessionResumed: boolean
+  /** Bytes this message takes as a packet, to compare with `packetBytesMax`. */
+  packetBytes(message: Message): number
+  /**
+   * Sends a message; its payload is not needed after this returns. `onFate` is called at most once, later (never
+   * synchronously), with the same message, so that one function serves all; never after the session closed: then the
+   * fate of what was in flight is unknown and the sender sends it again (at least once).
+   */
+  publish<M extends Message>(message: M, onFate: (fate: Fate, message: M) => void): void
+  /** Bytes waiting in the socket; the sender stops filling above a limit. */
+  backlogBytes(): number
+  /**
+   * Ends the session in good order (DISCONNECT), or by force when the peer does not follow within two seconds; resolves
+   * when it is closed. Idempotent. `because` is what `onClosed` then reports.
+   */
+  close(because?: Closed): Promise<void>
+}
+
+export interface Transport {
+  /**
+   * Opens one session, subscriptions included. Rejects with ConnectError. Aborting the signal gives up at once and
+   * leaves nothing open.
+   */
+  connect(handlers: SessionHandlers, signal: AbortSignal): Promise<Session>
+}
