@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { formatAge, formatCount, formatDuration, formatNumberOf, formatSize } from '../../src/cli/format.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+test('a duration has the unit that a person would choose', () => {
+  const cases: readonly [number, string][] = [
+    [-5, '0.0 s'],
+    [360, '0.4 s'],
+    [9_949, '9.9 s'],
+    [9_950, '10 s'],
+    [119_499, '119 s'],
+    [119_500, '1 min'],
+    [120_000, '2 min'],
+    [41 * MINUTE, '41 min'],
+    [2 * HOUR + 14 * MINUTE, '2h 14m'],
+    [47 * HOUR + 59 * MINUTE, '47h 59m'],
+    [2 * DAY, '2d 00h'],
+    [12 * DAY + 4 * HOUR, '12d 04h'],
+  ]
+  for (const [ms, text] of cases) assert.equal(formatDuration(ms), text, `${ms} ms`)
+})
+
+test('an age that never began is a dash, not a number', () => {
+  assert.equal(formatAge(undefined), '-')
+  assert.equal(formatAge(400), '0.4 s ago')
+})
+
+test('a size has at most three digits before its unit', () => {
+  const cases: readonly [number, string][] = [
+    [0, '0 B'],
+    [999, '999 B'],
+    [1023, '1 KiB'],
+    [1536, '1.5 KiB'],
+    [212 * 1024 ** 2, '212 MiB'],
+    [4 * 1024 ** 3, '4 GiB'],
+    [1023 * 1024 ** 2, '1 GiB'],
+    [5000 * 1024 ** 4, '5000 TiB'],
+  ]
+  for (const [bytes, text] of cases) assert.equal(formatSize(bytes), text, `${bytes} bytes`)
+})
+
+test('large counts are grouped, and one thing is not one things', () => {
+  assert.equal(formatCount(999), '999')
+  assert.equal(formatCount(1_234_567), '1 234 567')
+  assert.equal(formatNumberOf(1, 'record'), '1 record')
+  assert.equal(formatNumberOf(2000, 'record'), '2 000 records')
+})

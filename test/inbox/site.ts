@@ -1,0 +1,307 @@
+import type { Database } from 'better-sqlite3'
+import type { Clock } from '../../src/clock.ts'
+import type { Devices } from '../../src/inbox/attempt.ts'
+import type { Now } from '../../src/inbox/expiry.ts'
+import { Inbox } from '../../src/inbox/inbox.ts'
+import { inboxOperations, inboxSchema } from '../../src/inbox/sql.ts'
+import { silentLogger } from '../../src/log.ts'
+import type { IncomingCommand, NewRecord, Value } from '../../src/model.ts'
+import type { CommandSettings, PointSettings, Settings } from '../../src/settings.ts'
+import type { OperationTable } from '../../src/storage/operation.ts'
+import { newDisk, TestStorage } from '../support/storage.ts'
+
+/** Stands for the outbox: keeps outcome records with their seq, in the same transaction. */
+const outboxSchema = ['CREATE TABLE outcome (seq INTEGER PRIMARY KEY, source TEXT, target TEXT, body TEXT) STRICT']
+const outboxOperations: OperationTable = {
+  'test.report': (database: Database) => {
+    const insert = database.prepare('INSERT INTO outcome VALUES (@seq, @source, @to, @body) ON CONFLICT DO NOTHING')
+    return (args: { seq: number; source: string; to: string; body: string }) => void insert.run(args)
+  },
+}
+
+export interface Outcome {
+  readonly id: string
+  readonly key: string
+  readonly state: string
+  readonly value?: unknown
+  readonly reason?: string
+  readonly superseded_by?: string
+}
+
+export function pointSettings(changes: Partial<PointSettings> = {}): PointSettings {
+  return {
+    name: 'setpoint',
+    type: 'int32',
+    access: 'rw',
+    intervalMs: 1000,
+    register: 'holding',
+    address: 0,
+    byteOrder: 'ABCD',
+    bit: 0,
+    length: 1,
+    scale: 1,
+    offset: 0,
+    invalid: [],
+    kind: 'gauge',
+    ...changes,
+  }
+}
+
+export function commandSettings(changes: Partial<CommandSettings> = {}): CommandSettings {
+  return {
+    key: 'setpoint',
+    device: 'boiler',
+    point: 'setpoint',
+    mode: 'last_value',
+    expiresAfterMs: 3_600_000,
+    verify: 'none',
+    repeatable: true,
+    acceptRetained: false,
+    ...changes,
+  }
+}
+
+/** Time that passes only when the test says so. */
+class TestClock implements Clock {
+  #mono: number
+  #timers: { readonly at: number; readonly wake: () => void }[] = []
+  /** wall - mono. */
+  wallOffset = 1_760_000_000_000
+
+  constructor(mono = 100_000) {
+    this.#mono = mono
+  }
+
+  mono(): number {
+    return this.#mono
+  }
+
+  wall(): number {
+    return this.#mono + this.wallOffset
+  }
+
+  wait(ms: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = { at: this.#mono + ms, wake: resolve }
+      this.#timers.push(timer)
+      signal?.addEventListener('abort', () => {
+        this.#timers = this.#timers.filter((other) => other !== timer)
+        resolve()
+      })
+    })
+  }
+
+  /** Lets time pass from timer to timer; everything that follows from one happens before the next. */
+  async pass(ms: number): Promise<void> {
+    await quiet()
+    const end = this.#mono + ms
+    for (;;) {
+      const next = this.#timers.toSorted((a, b) => a.at - b.at)[0]
+      if (!next || next.at > end) break
+      this.#timers = this.#timers.filter((other) => other !== next)
+      this.#mono = Math.max(this.#mono, next.at)
+      next.wake()
+      await quiet()
+    }
+    this.#mono = end
+    await quiet()
+  }
+}
+
+/** Turns of the event loop in which everything that needs no time has happened. */
+const QUIET_TURNS = 40
+
+export function quiet(): Promise<void> {
+  return new Promise((resolve) => {
+    let left = QUIET_TURNS
+    const turn = () => {
+      left -= 1
+      if (left > 0) setImmediate(turn)
+      else resolve()
+    }
+    turn()
+  })
+}
+
+/** How the device takes the next write: confirms it, refuses, or loses the reply (having done it or not). */
+export type Manner = 'ok' | 'busy' | 'refuses' | 'lost_done' | 'lost_undone' | 'hangs_done' | 'hangs_undone'
+
+class WriteFailure extends Error {
+  readonly code: string
+  readonly happened: 'no' | 'maybe'
+  readonly retriable: boolean
+  constructor(code: string, happened: 'no' | 'maybe', retriable: boolean) {
+    super(code)
+    this.code = code
+    this.happened = happened
+    this.retriable = retriable
+  }
+}
+
+/** Devices in memory; they outlive the agent. */
+class TestDevices implements Devices {
+  readonly registers = new Map<string, Value>()
+  /** Every write that reached a device, in order. */
+  readonly writes: { readonly point: string; readonly value: Value }[] = []
+  readonly online = new Set<string>()
+  /** For the next writes; then all go well. */
+  readonly manners: Manner[] = []
+  readError: string | undefined
+  attempts = 0
+  onWrite: ((point: string, value: Value) => void) | undefined
+
+  isOnline(device: string): boolean {
+    return this.online.has(device)
+  }
+
+  async write(device: string, point: string, value: Value): Promise<void> {
+    this.attempts += 1
+    if (!this.online.has(device)) throw new WriteFailure('timeout', 'maybe', true)
+    const manner = this.manners.shift() ?? 'ok'
+    if (manner === 'ok' || manner.endsWith('_done')) {
+      this.onWrite?.(`${device}.${point}`, value)
+      this.registers.set(`${device}.${point}`, value)
+      this.writes.push({ point: `${device}.${point}`, value })
+    }
+    if (manner.startsWith('hangs')) return new Promise(() => {})
+    if (manner.startsWith('lost')) throw new WriteFailure('timeout', 'maybe', true)
+    if (manner === 'busy') throw new WriteFailure('exception_6', 'no', true)
+    if (manner === 'refuses') throw new WriteFailure('exception_2', 'no', false)
+  }
+
+  async read(device: string, point: string): Promise<Value> {
+    if (!this.online.has(device)) throw new WriteFailure('timeout', 'no', true)
+    if (this.readError !== undefined) throw new WriteFailure(this.readError, 'no', true)
+    return this.registers.get(`${device}.${point}`) ?? 0
+  }
+}
+
+export interface SiteOptions {
+  readonly commands?: readonly CommandSettings[]
+  readonly points?: readonly PointSettings[]
+  readonly keepHistoryMs?: number
+  /** Every job runs twice. */
+  readonly again?: boolean
+}
+
+/** An inbox with everything around it, on a disk that survives `restart`. */
+export class Site {
+  readonly disk = newDisk([...inboxSchema, ...outboxSchema])
+  readonly devices = new TestDevices()
+  readonly #options: SiteOptions
+  readonly #offsets = new Map<string, number>()
+  #generation: { dead: boolean } = { dead: false }
+  #seq = 0
+  boot = 'boot-1'
+  clockKnown = true
+  clock = new TestClock()
+  storage: TestStorage
+  inbox: Inbox
+
+  constructor(options: SiteOptions = {}) {
+    this.#options = options
+    this.storage = this.#newStorage()
+    this.inbox = this.#newInbox()
+  }
+
+  static async open(options: SiteOptions = {}): Promise<Site> {
+    const site = new Site(options)
+    await site.inbox.open()
+    await quiet()
+    return site
+  }
+
+  now(): Now {
+    const { boot, clock, clockKnown } = this
+    return { boot, mono: clock.mono(), wall: clockKnown ? clock.wall() : clock.mono(), clockKnown }
+  }
+
+  settings(): Settings {
+    const { commands = [commandSettings()], points = [pointSettings()], keepHistoryMs = 7 * 86_400_000 } = this.#options
+    const devices = [...new Set(commands.map((command) => command.device))].map((name) => ({ name, points }))
+    return { commands, connections: [{ devices }], inbox: { keepHistoryMs } } as unknown as Settings
+  }
+
+  /** A delivery; the promise is the confirmation. */
+  deliver(payload: string, changes: Partial<IncomingCommand> = {}): Promise<void> {
+    const incoming = { uplink: 'cloud', key: 'setpoint', payload: Buffer.from(payload), retained: false, ...changes }
+    return this.inbox.accept(incoming)
+  }
+
+  /** Makes the device answer. */
+  async bringOnline(device = 'boiler'): Promise<void> {
+    this.devices.online.add(device)
+    this.inbox.deviceOnline(device)
+    await quiet()
+  }
+
+  /** The outcome records on the disk, in the order of their seq. */
+  outcomes(): readonly Outcome[] {
+    const rows = this.disk.prepare('SELECT body FROM outcome ORDER BY seq').pluck().all() as string[]
+    return rows.map((body) => JSON.parse(`{${body}}`) as Outcome)
+  }
+
+  /** The power goes; what was not committed is gone. `rebootMs`: the machine starts anew after so long, without a clock. */
+  async restart(options: { readonly afterCommit?: boolean; readonly rebootMs?: number } = {}): Promise<void> {
+    this.storage.crash(options)
+    this.#generation.dead = true
+    if (options.rebootMs !== undefined) {
+      if (this.clockKnown) this.#offsets.set(this.boot, this.clock.wallOffset)
+      const wall = this.clock.wall() + options.rebootMs
+      this.boot = `boot-${Number(this.boot.slice(5)) + 1}`
+      this.clock = new TestClock(5_000)
+      this.clock.wallOffset = wall - 5_000
+      this.clockKnown = false
+    } else {
+      const next = new TestClock(this.clock.mono())
+      next.wallOffset = this.clock.wallOffset
+      this.clock = next
+    }
+    this.#generation = { dead: false }
+    this.storage = this.#newStorage()
+    this.inbox = this.#newInbox()
+    await this.inbox.open()
+    await quiet()
+  }
+
+  async learnClock(): Promise<void> {
+    this.clockKnown = true
+    this.inbox.clockChanged()
+    await quiet()
+  }
+
+  #newStorage(): TestStorage {
+    const tables = { ...inboxOperations, ...outboxOperations }
+    return new TestStorage(this.disk, tables, { again: this.#options.again ?? false })
+  }
+
+  #newInbox(): Inbox {
+    return new Inbox(this.settings(), {
+      storage: this.storage,
+      report: (record) => this.#report(record),
+      devices: this.#wired(this.#generation),
+      clock: this.clock,
+      now: () => this.now(),
+      bootOffset: (boot) => this.#offsets.get(boot),
+      log: silentLogger,
+      random: () => 0.5,
+    })
+  }
+
+  #report(record: NewRecord) {
+    this.#seq += 1
+    return { op: 'test.report', args: { seq: this.#seq, source: record.source, to: record.to, body: record.body } }
+  }
+
+  /** An agent that died neither writes nor hears any more. */
+  #wired(generation: { readonly dead: boolean }): Devices {
+    const { devices } = this
+    const never = new Promise<never>(() => {})
+    return {
+      isOnline: (device) => devices.isOnline(device),
+      write: (device, point, value) => (generation.dead ? never : devices.write(device, point, value)),
+      read: (device, point) => (generation.dead ? never : devices.read(device, point)),
+    }
+  }
+}

@@ -1,0 +1,311 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
+import {
+  generate,
+  type IConnectPacket,
+  type IPublishPacket,
+  type ISubscribePacket,
+  parser as makeParser,
+  type Packet,
+} from 'mqtt-packet'
+
+/**
+ * What the broker does with a publish.
+ * - `ack`: stores it and answers success; with a code, answers that (and stores it only for 0x00 and 0x10).
+ * - `hold`: stores it and answers only at `release()`.
+ * - `lose`: neither stores nor answers.
+ * - `cut`: ends the connection without storing; `store-and-cut`: stores it, then ends the connection without an answer.
+ * - `half-ack-and-reset`: stores it, sends half of the PUBACK and resets the connection.
+ */
+export type Reaction =
+  | 'ack'
+  | 'hold'
+  | 'lose'
+  | 'cut'
+  | 'store-and-cut'
+  | 'half-ack-and-reset'
+  | { readonly code: number }
+
+export interface StoredMessage {
+  readonly topic: string
+  readonly payload: string
+  readonly packetId: number
+  readonly dup: boolean
+  readonly connection: number
+}
+
+/** A command to send to the gateway. */
+export interface Outbound {
+  readonly topic: string
+  readonly payload: string
+  readonly qos?: 0 | 1
+  readonly retain?: boolean
+  readonly properties?: NonNullable<IPublishPacket['properties']>
+}
+
+type Properties = Record<string, unknown>
+
+/** What is remembered of a client between connections. */
+interface ClientSession {
+  readonly unconfirmed: { readonly id: number; readonly message: Outbound; sent: boolean }[]
+  nextId: number
+}
+
+/** One client's connection, from the broker's side. */
+export class BrokerConnection {
+  readonly number: number
+  readonly socket: Socket
+  connect: IConnectPacket | undefined
+  /** Publishes that came and were not answered. */
+  unanswered = 0
+  /** Ids of PUBACKs that came, in order. */
+  readonly pubacks: number[] = []
+  readonly held: number[] = []
+  session: ClientSession | undefined
+
+  constructor(number: number, socket: Socket) {
+    this.number = number
+    this.socket = socket
+  }
+
+  get version(): 4 | 5 {
+    return this.connect?.protocolVersion === 5 ? 5 : 4
+  }
+
+  send(packet: Packet): void {
+    if (this.socket.writable) this.socket.write(generate(packet, { protocolVersion: this.version }))
+  }
+}
+
+/** A scripted MQTT 5 and 3.1.1 broker: it does what the test says, and counts. */
+export class ScriptedBroker {
+  /** Properties of CONNACK (MQTT 5), and its code. */
+  connackProperties: Properties = {}
+  connackCode = 0
+  subackCode: number | undefined
+  /** False: CONNECT stays without an answer. */
+  answersConnect = true
+  answersSubscribe = true
+  answersPing = true
+  /** True: whatever arrives is taken from the socket and ignored, as behind a half-open connection. */
+  deaf = false
+  react: (publish: IPublishPacket, connection: BrokerConnection) => Reaction = () => 'ack'
+  readonly stored: StoredMessage[] = []
+  readonly connections: BrokerConnection[] = []
+  /** Highest number of publishes without an answer seen on any connection. */
+  inFlightMax = 0
+  publishes = 0
+  pings = 0
+  disconnects = 0
+  readonly #server: Server
+  readonly #scheme: 'mqtt' | 'mqtts'
+  readonly #sessions = new Map<string, ClientSession>()
+
+  private constructor(server: Server, scheme: 'mqtt' | 'mqtts') {
+    this.#server = server
+    this.#scheme = scheme
+    server.on(scheme === 'mqtts' ? 'secureConnection' : 'connection', (socket: Socket) => this.#accept(socket))
+  }
+
+  static async start(options: { tls?: TlsOptions; port?: number } = {}): Promise<ScriptedBroker> {
+    const server = options.tls ? createTlsServer({ noDelay: true, ...options.tls }) : createServer({ noDelay: true })
+    const broker = new ScriptedBroker(server, options.tls ? 'mqtts' : 'mqtt')
+    await new Promise<void>((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve))
+    return broker
+  }
+
+  get port(): number {
+    const address = this.#server.address()
+    if (typeof address !== 'object' || address === null) throw new Error('the broker is not listening')
+    return address.port
+  }
+
+  get url(): string {
+    return `${this.#scheme}://127.0.0.1:${this.port}`
+  }
+
+  /** The connection that is open now. */
+  get current(): BrokerConnection | undefined {
+    return this.connections.findLast((connection) => !connection.socket.destroyed)
+  }
+
+  /** Sends a command to every client, now or when it comes back; at QoS 1 until it is confirmed. */
+  deliver(message: Outbound): void {
+    for (const session of this.#sessions.values()) {
+      session.unconfirmed.push({ id: session.nextId, message, sent: false })
+      session.nextId = (session.nextId % 65_535) + 1
+    }
+    for (const connection of this.connections) if (!connection.socket.destroyed) this.#push(connection)
+  }
+
+  /** Messages the clients have not confirmed. */
+  unconfirmed(): number {
+    let count = 0
+    for (const session of this.#sessions.values()) count += session.unconfirmed.length
+    return count
+  }
+
+  /** Answers all publishes that are held. */
+  release(code = 0): void {
+    for (const connection of this.connections) {
+      for (const id of connection.held.splice(0)) this.#answer(connection, id, code)
+    }
+  }
+
+  /** Ends every connection, with a reset. */
+  cut(): void {
+    for (const connection of this.connections) connection.socket.resetAndDestroy()
+  }
+
+  /** Sends DISCONNECT with this code and ends the connection (MQTT 5). */
+  disconnect(reasonCode: number): void {
+    const connection = this.current
+    connection?.send({ cmd: 'disconnect', reasonCode })
+    connection?.socket.end()
+  }
+
+  async close(): Promise<void> {
+    for (const connection of this.connections) connection.socket.destroy()
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()))
+  }
+
+  #accept(socket: Socket): void {
+    const connection = new BrokerConnection(this.connections.length + 1, socket)
+    this.connections.push(connection)
+    // The version is known after CONNECT; the parser reads this object each time.
+    const options = { protocolVersion: 4 }
+    const parser = makeParser(options)
+    parser.on('packet', (packet: Packet) => {
+      // What came in one piece with the packet that ended the connection was never read.
+      if (socket.destroyed) return
+      if (packet.cmd === 'connect') options.protocolVersion = packet.protocolVersion ?? 4
+      this.#onPacket(connection, packet)
+    })
+    parser.on('error', () => socket.destroy())
+    socket.on('data', (data) => {
+      if (!this.deaf) parser.parse(data)
+    })
+    socket.on('error', () => {})
+  }
+
+  #onPacket(connection: BrokerConnection, packet: Packet): void {
+    switch (packet.cmd) {
+      case 'connect':
+        connection.connect = packet
+        if (this.answersConnect) this.#onConnect(connection, packet)
+        break
+      case 'subscribe':
+        if (this.answersSubscribe) this.#onSubscribe(connection, packet)
+        break
+      case 'publish':
+        this.#onPublish(connection, packet)
+        break
+      case 'puback':
+        this.#onPuback(connection, packet.messageId ?? 0)
+        break
+      case 'pingreq':
+        this.pings += 1
+        if (this.answersPing) connection.send({ cmd: 'pingresp' })
+        break
+      case 'disconnect':
+        this.disconnects += 1
+        connection.socket.end()
+        break
+    }
+  }
+
+  #onConnect(connection: BrokerConnection, packet: IConnectPacket): void {
+    const known = packet.clean ? undefined : this.#sessions.get(packet.clientId)
+    const session = known ?? { unconfirmed: [], nextId: 1 }
+    if (this.connackCode === 0) {
+      this.#sessions.set(packet.clientId, session)
+      connection.session = session
+    }
+    connection.send({
+      cmd: 'connack',
+      sessionPresent: known !== undefined && this.connackCode === 0,
+      returnCode: this.connackCode,
+      reasonCode: this.connackCode,
+      ...(connection.version === 5 ? { properties: this.connackProperties } : {}),
+    })
+    if (this.connackCode !== 0) {
+      connection.socket.end()
+      return
+    }
+    for (const entry of session.unconfirmed) if (entry.sent) this.#sendOut(connection, entry, true)
+    this.#push(connection)
+  }
+
+  #onSubscribe(connection: BrokerConnection, packet: ISubscribePacket): void {
+    connection.send({
+      cmd: 'suback',
+      messageId: packet.messageId ?? 0,
+      granted: packet.subscriptions.map(({ qos }) => this.subackCode ?? qos),
+    })
+  }
+
+  #onPublish(connection: BrokerConnection, packet: IPublishPacket): void {
+    this.publishes += 1
+    connection.unanswered += 1
+    this.inFlightMax = Math.max(this.inFlightMax, connection.unanswered)
+    const reaction = this.react(packet, connection)
+    const id = packet.messageId ?? 0
+    if (typeof reaction === 'object') {
+      if (reaction.code === 0 || reaction.code === 0x10) this.#store(connection, packet)
+      this.#answer(connection, id, reaction.code)
+      return
+    }
+    if (reaction !== 'lose' && reaction !== 'cut') this.#store(connection, packet)
+    if (reaction === 'ack') this.#answer(connection, id, 0)
+    else if (reaction === 'hold') connection.held.push(id)
+    else if (reaction === 'cut' || reaction === 'store-and-cut') connection.socket.destroy()
+    else if (reaction === 'half-ack-and-reset') {
+      connection.socket.write(Uint8Array.of(0x40, 2), () => connection.socket.resetAndDestroy())
+    }
+  }
+
+  #store(connection: BrokerConnection, packet: IPublishPacket): void {
+    this.stored.push({
+      topic: packet.topic,
+      payload: packet.payload.toString(),
+      packetId: packet.messageId ?? 0,
+      dup: packet.dup,
+      connection: connection.number,
+    })
+  }
+
+  #answer(connection: BrokerConnection, messageId: number, reasonCode: number): void {
+    connection.unanswered -= 1
+    connection.send({ cmd: 'puback', messageId, reasonCode })
+  }
+
+  #onPuback(connection: BrokerConnection, id: number): void {
+    connection.pubacks.push(id)
+    const entries = connection.session?.unconfirmed ?? []
+    const index = entries.findIndex((entry) => entry.id === id && entry.sent)
+    if (index >= 0) entries.splice(index, 1)
+  }
+
+  #push(connection: BrokerConnection): void {
+    for (const entry of [...(connection.session?.unconfirmed ?? [])]) {
+      if (!entry.sent) this.#sendOut(connection, entry, false)
+    }
+  }
+
+  #sendOut(connection: BrokerConnection, entry: ClientSession['unconfirmed'][number], dup: boolean): void {
+    const { message } = entry
+    const qos = message.qos ?? 1
+    entry.sent = true
+    if (qos === 0) connection.session?.unconfirmed.splice(connection.session.unconfirmed.indexOf(entry), 1)
+    connection.send({
+      cmd: 'publish',
+      topic: message.topic,
+      payload: message.payload,
+      qos,
+      dup,
+      retain: message.retain ?? false,
+      messageId: entry.id,
+      ...(connection.version === 5 && message.properties ? { properties: message.properties } : {}),
+    })
+  }
+}

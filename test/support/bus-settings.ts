@@ -1,0 +1,81 @@
+import type {
+  DeviceSettings,
+  ModbusRtuSettings,
+  ModbusTcpSettings,
+  PointSettings,
+  SerialTextSettings,
+} from '../../src/settings.ts'
+
+/** A complete point; what a test is about is given, the rest is plain. */
+export function pointWith(given: Partial<PointSettings> & { readonly name: string }): PointSettings {
+  return {
+    type: 'uint16',
+    access: 'ro',
+    intervalMs: 1_000,
+    register: 'holding',
+    address: 0,
+    byteOrder: 'ABCD',
+    bit: 0,
+    length: 1,
+    scale: 1,
+    offset: 0,
+    invalid: [],
+    kind: 'gauge',
+    ...given,
+  }
+}
+
+export function deviceWith(given: Partial<DeviceSettings> & { readonly name: string }): DeviceSettings {
+  return { connection: 'bus', unitId: 1, registersMax: 125, holeMax: 8, labels: {}, points: [], ...given }
+}
+
+export function rtuSettings(
+  devices: readonly DeviceSettings[],
+  given: Partial<ModbusRtuSettings> = {},
+): ModbusRtuSettings {
+  return {
+    type: 'modbus-rtu',
+    name: 'bus',
+    port: '/dev/null',
+    line: { baud: 9600, dataBits: 8, parity: 'none', stopBits: 1 },
+    timeoutMs: 100,
+    requestGapMs: 0,
+    connectDelayMs: 0,
+    devices,
+    ...given,
+  }
+}
+
+export function tcpSettings(
+  devices: readonly DeviceSettings[],
+  given: Partial<ModbusTcpSettings> = {},
+): ModbusTcpSettings {
+  return {
+    type: 'modbus-tcp',
+    name: 'lan',
+    host: '127.0.0.1',
+    port: 502,
+    timeoutMs: 100,
+    requestGapMs: 0,
+    connectDelayMs: 0,
+    devices,
+    ...given,
+  }
+}
+
+export function textSettings(
+  devices: readonly DeviceSettings[],
+  given: Partial<SerialTextSettings> = {},
+): SerialTextSettings {
+  return {
+    type: 'serial-text',
+    name: 'scale-port',
+    port: '/dev/null',
+    line: { baud: 9600, dataBits: 8, parity: 'none', stopBits: 1 },
+    timeoutMs: 1_000,
+    endsWith: '\r\n',
+    silentAfterMs: 5_000,
+    devices,
+    ...given,
+  }
+}

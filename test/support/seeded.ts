@@ -1,0 +1,36 @@
+/** Chance that can be replayed: a test prints its seed, and TIDEGATE_SEED brings the same run again. */
+export interface Chance {
+  readonly seed: number
+  /** In [0, 1). */
+  next(): number
+  /** An integer in [from, through]. */
+  between(from: number, through: number): number
+  /** True with the probability given. */
+  hits(probability: number): boolean
+  /** One of the items, which must not be none. */
+  oneOf<T>(items: readonly T[]): T
+}
+
+/** The seed of TIDEGATE_SEED, or a new one. */
+export function newSeed(): number {
+  const given = process.env['TIDEGATE_SEED']
+  return given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given)
+}
+
+/** Mulberry32: small, and good enough to choose instants. */
+export function chanceOf(seed: number): Chance {
+  let state = seed >>> 0
+  const next = () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+  return {
+    seed,
+    next,
+    between: (from, through) => from + Math.floor(next() * (through - from + 1)),
+    hits: (probability) => next() < probability,
+    oneOf: (items) => items[Math.floor(next() * items.length)] as (typeof items)[number],
+  }
+}

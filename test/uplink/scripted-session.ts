@@ -1,0 +1,58 @@
+import type { Closed, Fate, Message, Session } from '../../src/uplink/transport.ts'
+
+export interface Sent {
+  readonly topic: string
+  readonly payload: string
+  /** Gives the message its fate. */
+  readonly answer: (fate: Fate) => void
+}
+
+/** A session that remembers what was published; the test gives the fates. */
+export class ScriptedSession implements Session {
+  windowMax = Number.POSITIVE_INFINITY
+  packetBytesMax = Number.POSITIVE_INFINITY
+  sessionResumed = false
+  backlog = 0
+  readonly sent: Sent[] = []
+  inFlight = 0
+  inFlightMax = 0
+  closedBecause: Closed | undefined
+  /** Answers at the next turn, when set. */
+  answers: ((message: Message) => Fate | undefined) | undefined
+
+  packetBytes(message: Message): number {
+    return Buffer.byteLength(message.topic) + Buffer.byteLength(message.payload) + 10
+  }
+
+  publish<M extends Message>(message: M, onFate: (fate: Fate, message: M) => void): void {
+    this.inFlight += 1
+    this.inFlightMax = Math.max(this.inFlightMax, this.inFlight)
+    const answer = (fate: Fate) => {
+      this.inFlight -= 1
+      onFate(fate, message)
+    }
+    this.sent.push({ topic: message.topic, payload: message.payload.toString(), answer })
+    const fate = this.answers?.(message)
+    if (fate) setImmediate(answer, fate)
+  }
+
+  backlogBytes(): number {
+    return this.backlog
+  }
+
+  close(because?: Closed): Promise<void> {
+    this.closedBecause ??= because
+    return Promise.resolve()
+  }
+
+  /** Seqs of the records in the messages sent, per message. */
+  seqs(): number[][] {
+    return this.sent.map(({ payload }) => seqsIn(payload))
+  }
+}
+
+/** Seqs of the records in a payload. */
+export function seqsIn(payload: string): number[] {
+  const parsed = JSON.parse(payload) as { id: string } | { id: string }[]
+  return [parsed].flat().map(({ id }) => Number(id.split('/').at(-1)))
+}
