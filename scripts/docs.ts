@@ -5,6 +5,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { jsonSchema } from '../src/config/json-schema.ts'
+import { createProgram } from '../src/main.ts'
+import { commandReference } from './docs/cli.ts'
 import { configurationReference } from './docs/configuration.ts'
 
 interface Part {
@@ -17,6 +19,7 @@ interface Part {
 
 const parts: readonly Part[] = [
   { page: 'docs/configuration.md', name: 'reference', text: () => configurationReference(jsonSchema()) },
+  { page: 'docs/cli.md', name: 'commands', text: () => commandReference(createProgram(() => {})) },
 ]
 
 /** The page with the part replaced. */

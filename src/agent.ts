@@ -1,20 +1,19 @@
 /** The root of the main thread: builds every part, connects them in the order of the picture, starts and stops them. */
-import { join } from 'node:path'
 import { type Clock, systemClock } from './clock.ts'
+import { openDesk } from './desk.ts'
 import { createDriver, type DriverOptions } from './drivers/catalog.ts'
 import { Fleet } from './drivers/fleet.ts'
 import { Poller } from './drivers/poller.ts'
 import { Inbox } from './inbox/inbox.ts'
 import { LastValues } from './lastvalue/lastvalue.ts'
-import { deviceEventRecord, readingRecord } from './lastvalue/record.ts'
+import { deviceEventRecord, expiries, readingRecords } from './lastvalue/record.ts'
 import type { Logger } from './log.ts'
-import { databaseSetAsideRecord } from './outbox/events.ts'
-import { Keeper } from './outbox/keeper.ts'
-import { Outbox } from './outbox/outbox.ts'
+import type { Keeper } from './outbox/keeper.ts'
+import type { OutboxDesk } from './outbox-api.ts'
 import { overview } from './overview.ts'
 import type { Settings } from './settings.ts'
 import type { Status } from './status.ts'
-import { StorageThread } from './storage/storage.ts'
+import { openStore } from './store.ts'
 import { Times } from './times.ts'
 import { MqttTransport } from './uplink/mqtt.ts'
 import { Uplink } from './uplink/uplink.ts'
@@ -35,6 +34,8 @@ export interface Agent {
   status(): Status
   /** Do the loop and the storage thread turn? Errors of disk, devices or links are no reason to say no. */
   healthy(): Promise<boolean>
+  /** What an operator can see of the outbox and do with it. */
+  readonly outbox: OutboxDesk
   /** Stops in good order: everything that was read is on disk afterwards. */
   stop(): Promise<void>
 }
@@ -54,8 +55,11 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
   const { log, clock = systemClock } = options
   const startedMono = clock.mono()
   const times = await Times.begin(settings.gateway.clock, clock)
-  const { storage, outbox } = await openStore(settings, { ...options, clock, times, closing })
-  const lastValues = new LastValues(settings.connections.flatMap((connection) => connection.devices))
+  const store = await openStore(settings, { ...options, clock, times, closing })
+  const { storage, outbox, keeper, salvage } = store
+  const devices = settings.connections.flatMap((connection) => connection.devices)
+  const lastValues = new LastValues(devices)
+  const expiryOf = expiries(devices)
 
   const pollers = settings.connections.map(
     (connection) =>
@@ -65,7 +69,7 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
         log: log.child(connection.name),
         onReading(reading) {
           lastValues.offer(reading)
-          outbox.append([readingRecord(reading)])
+          outbox.append(readingRecords(reading, expiryOf))
         },
         onDeviceEvent(event) {
           outbox.append([deviceEventRecord(event, clock.mono())])
@@ -74,6 +78,7 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
         },
       }),
   )
+  pauseWhenFull(keeper, pollers)
   const inbox = new Inbox(settings, {
     storage,
     clock,
@@ -94,56 +99,37 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
       }),
   )
 
+  const desk = openDesk({ stateDir: options.stateDir, settings: settings.outbox, clock, storage, outbox, uplinks })
+  closing.defer(() => desk.close())
   closing.defer(() => stopAll(uplinks))
   closing.defer(() => inbox.close())
   closing.defer(() => stopAll(pollers))
   closing.defer(() => times.stop())
-  await inbox.open()
+  store.restoreAlso(() => inbox.known())
+  // Not waited for: a disk that takes nothing must not keep the gateway from reading its devices.
+  void inbox.open()
   times.start(() => inbox.clockChanged())
   for (const poller of pollers) poller.start()
   for (const uplink of uplinks) uplink.start()
+  salvage.start()
 
-  const parts = { settings, version: options.version, startedMono, mono: () => clock.mono() }
+  const parts = { settings, version: options.version, startedMono, mono: () => clock.mono(), keeper }
   return {
-    status: () => overview({ ...parts, storage, outbox, inbox, lastValues, pollers, uplinks }),
+    status: () => overview({ ...parts, storage, outbox, salvage, inbox, lastValues, pollers, uplinks }),
+    outbox: desk,
     healthy: async () => storage.silentMs() < STORAGE_SILENT_MS_MAX,
     stop: () => closing.disposeAsync(),
   }
 }
 
-interface StoreOptions extends AgentOptions {
-  readonly clock: Clock
-  readonly times: Times
-  readonly closing: AsyncDisposableStack
-}
-
-async function openStore(
-  settings: Settings,
-  options: StoreOptions,
-): Promise<{ storage: StorageThread; outbox: Outbox }> {
-  const { clock, times, closing } = options
-  const log = options.log.child('outbox')
-  const file = join(options.stateDir, 'tidegate.db')
-  const storage = await StorageThread.open(file, { clock, log: options.log.child('storage') })
-  closing.defer(() => storage.close())
-  const outbox = await Outbox.open({
-    storage,
-    clock,
-    log,
-    commitIntervalMs: settings.outbox.commitIntervalMs,
-    start: { ...times.now(), gateway: settings.gateway.id, uplinks: settings.uplinks },
-  })
-  closing.defer(() => outbox.close())
-  const { damage, setAside } = storage.opened
-  if (damage !== undefined && setAside !== undefined) {
-    outbox.append([databaseSetAsideRecord({ damage, setAside }, clock.mono())])
+/** when_full: pause_polling. */
+function pauseWhenFull(keeper: Keeper, pollers: readonly Poller[]): void {
+  const { pause } = keeper
+  if (!pause) return
+  pause.onFull = (full) => {
+    for (const poller of pollers) full ? poller.pause() : poller.resume()
   }
-  times.onObserved = (now) => outbox.boots.observe(now)
-  const limits = { ...settings.outbox, usedBytes: () => storage.facts.usedBytes }
-  const keeper = new Keeper(outbox, { storage, clock, log, ...limits })
-  keeper.start()
-  closing.defer(() => keeper.stop())
-  return { storage, outbox }
+  if (pause.isFull) pause.onFull(true)
 }
 
 async function stopAll(parts: readonly { stop(): Promise<void> }[]): Promise<void> {

@@ -21,7 +21,10 @@ export type ErrorCode =
   | 'state_locked' // another agent has the state directory
   | 'state_unusable' // the state directory or database cannot be opened
   | 'socket_path' // the path of the unix socket is too long
+  | 'conflict' // cannot be done as things are now
   | 'runtime' // the Node under us cannot run this
+  | 'unknown_uplink' // nobody has this name
+  | 'still_configured' // only an uplink that is not in the configuration can be forgotten
   | 'bad_answer' // the thing asked about is bad (device silent, uplink down, something missing)
 
 /** Exit statuses: 0 good, 1 the thing asked about is bad, 2 wrong usage, 3 agent not reachable, 78 configuration invalid. */
@@ -29,6 +32,7 @@ export function exitStatus(error: unknown): number {
   if (!(error instanceof GatewayError)) return 1
   switch (error.code) {
     case 'usage':
+    case 'unknown_uplink':
       return 2
     case 'agent_unreachable':
       return 3

@@ -1,10 +1,13 @@
 import { Command, CommanderError, Option } from 'commander'
-import { DEFAULT_CONFIG, defaultStateDir } from './cli/places.ts'
+import { configOption, type Done, jsonOption, stateDirOption } from './cli/options.ts'
+import { addOutbox } from './cli/outbox/words.ts'
 import type { RunOptions } from './cli/run.ts'
 import { exitStatus, GatewayError } from './errors.ts'
 
 /** Runs one command and ends the process with its exit status. The only place that does. */
 export async function main(argv: readonly string[]): Promise<never> {
+  // Should the event loop run dry with work undone, that is no success.
+  process.exitCode = 1
   // `tidegate status | head` closes the pipe early; that is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
@@ -31,19 +34,22 @@ async function runCommand(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return 0
-    throw usageError(error)
+    throw usageError(error, commandWords(program, argv))
   }
 }
 
-/** No words at all ask for help; the flag that everybody tries first is a command here. */
+/**
+ * No words at all ask for help; the flag that everybody tries first is a command here; and --debug may stand anywhere,
+ * where other options belong to the word before them.
+ */
 function plainWords(argv: readonly string[]): string[] {
-  if (argv.length === 0) return ['--help']
-  return argv[0] === '--version' || argv[0] === '-V' ? ['version', ...argv.slice(1)] : [...argv]
+  const words = argv.filter((word) => word !== '--debug')
+  if (words.length === 0) return ['--help']
+  return words[0] === '--version' || words[0] === '-V' ? ['version', ...words.slice(1)] : words
 }
 
-type Done = (status: number) => void
-
-function createProgram(done: Done): Command {
+/** All words and options; `done` is told the exit status. */
+export function createProgram(done: Done): Command {
   const program = new Command('tidegate')
     .description(
       'Edge gateway: keeps every reading until the cloud has acknowledged it, applies only the newest command',
@@ -51,6 +57,7 @@ function createProgram(done: Done): Command {
     .option('--debug', 'print the stack of an error')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ outputError: () => {} })
     .addHelpText(
@@ -60,6 +67,8 @@ function createProgram(done: Done): Command {
   addRun(program, done)
   addCheck(program, done)
   addStatus(program, done)
+  addOutbox(program, done)
+  addCopies(program, done)
   addDemo(program, done)
   addFacts(program, done)
   return program
@@ -111,6 +120,30 @@ function addStatus(program: Command, done: Done): void {
     })
 }
 
+function addCopies(program: Command, done: Done): void {
+  program
+    .command('backup')
+    .description('copy the database to a file, while the agent runs or not')
+    .argument('<file>', 'the copy; it must not be there yet')
+    .addOption(stateDirOption())
+    .addOption(jsonOption())
+    .action(async (file: string, flags: { stateDir: string; json: boolean }) => {
+      const { backup } = await import('./cli/backup.ts')
+      done(await backup(file, flags))
+    })
+  program
+    .command('restore')
+    .description('put a backup in the place of the database; the agent must be stopped')
+    .argument('<file>', 'the backup')
+    .addOption(stateDirOption())
+    .addOption(jsonOption())
+    .addOption(new Option('--examine', 'only examine the file').default(false).hideHelp())
+    .action(async (file: string, flags: { stateDir: string; json: boolean; examine: boolean }) => {
+      const { restore } = await import('./cli/restore.ts')
+      done(await restore(file, flags))
+    })
+}
+
 function addDemo(program: Command, done: Done): void {
   program
     .command('demo')
@@ -140,24 +173,23 @@ function addFacts(program: Command, done: Done): void {
     })
 }
 
-function configOption(): Option {
-  return new Option('-c, --config <file>', 'the configuration').default(DEFAULT_CONFIG)
-}
-
-function stateDirOption(): Option {
-  const text = 'where database and socket of the agent are'
-  return new Option('--state-dir <directory>', text).default(defaultStateDir(process.env))
-}
-
-function jsonOption(): Option {
-  return new Option('--json', 'for programs').default(false)
+/** "outbox ls " of `outbox ls --sinc 2h`: the command whose help helps. */
+function commandWords(program: Command, argv: readonly string[]): string {
+  let words = ''
+  let command: Command | undefined = program
+  for (const word of argv) {
+    command = command.commands.find((one) => one.name() === word)
+    if (!command) break
+    words += `${word} `
+  }
+  return words
 }
 
 /** "error: unknown command 'chek'\n(Did you mean check?)" becomes a message and a hint. */
-function usageError(error: CommanderError): GatewayError {
+function usageError(error: CommanderError, words: string): GatewayError {
   const [first = '', suggestion] = error.message.split('\n')
   const meant = /Did you mean (?:one of )?(.*)\?/.exec(suggestion ?? '')?.[1]
   return new GatewayError('usage', first.replace(/^error: /, '').replace(/\.$/, ''), {
-    hint: meant === undefined ? 'tidegate --help' : meant.startsWith('-') ? meant : `tidegate ${meant}`,
+    hint: meant === undefined ? `tidegate ${words}--help` : meant.startsWith('-') ? meant : `tidegate ${meant}`,
   })
 }

@@ -47,6 +47,8 @@ export interface NewRecord {
   readonly to?: string
   /** CLOCK_MONOTONIC in ms of this boot. */
   readonly mono: number
+  /** Beyond this age in ms nobody wants it late; absent: never. */
+  readonly expiresAfterMs?: number
 }
 
 /** A record as an uplink gets it from the outbox. */
@@ -57,14 +59,19 @@ export interface StoredRecord {
   readonly kind: RecordKind
   readonly source: string
   readonly body: string
+  /** Number of the boot it was made in, and CLOCK_MONOTONIC in ms of that boot. */
+  readonly boot: number
+  readonly mono: number
   /** Unix time in ms as known now. */
   readonly ts: number
   /** False when the wall time of the record's boot is not known (yet). */
   readonly clockKnown: boolean
   /** The seq of the previous record this uplink wants, when that is not seq-1. */
   readonly after?: number
-  /** Delivered after an outage. */
+  /** Delivered after an outage, or again by replay. */
   readonly late: boolean
+  /** It was settled before and is sent again: a replay, or a rejected record that is tried once more. */
+  readonly again?: 'replay' | 'retry'
 }
 
 /** What became of a command (P8). `waiting` and `applying` are not final. */

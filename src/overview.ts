@@ -2,7 +2,9 @@ import type { Poller } from './drivers/poller.ts'
 import type { Inbox } from './inbox/inbox.ts'
 import type { LastValues } from './lastvalue/lastvalue.ts'
 import type { Cursor } from './outbox/cursor.ts'
+import type { Keeper } from './outbox/keeper.ts'
 import type { Outbox } from './outbox/outbox.ts'
+import type { Salvage } from './outbox/salvage.ts'
 import type { Settings } from './settings.ts'
 import type { ConnectionStatus, DeviceStatus, Status, StorageStatus, UplinkStatus } from './status.ts'
 import type { StorageThread } from './storage/storage.ts'
@@ -16,6 +18,8 @@ export interface Parts {
   readonly mono: () => number
   readonly storage: StorageThread
   readonly outbox: Outbox
+  readonly keeper: Keeper
+  readonly salvage: Salvage
   readonly inbox: Inbox
   readonly lastValues: LastValues
   readonly pollers: readonly Poller[]
@@ -28,7 +32,8 @@ export function overview(parts: Parts): Status {
   const connections = parts.pollers.map((poller) => poller.status().connection)
   const devices = parts.pollers.flatMap((poller) => deviceStatus(poller, parts.lastValues, parts.mono()))
   const uplinks = parts.uplinks.map((uplink) => uplinkStatus(uplink, outbox))
-  const storageStatus = storage.status()
+  const salvage = parts.salvage.progress()
+  const storageStatus: StorageStatus = { ...storage.status(), ...(salvage ? { salvage } : {}) }
   return {
     gateway: settings.gateway.id,
     version: parts.version,
@@ -49,7 +54,13 @@ export function overview(parts: Parts): Status {
     },
     inbox: inbox.status(),
     storage: storageStatus,
-    attention: attention({ connections, devices, uplinks, storage: storageStatus, losses: lossesOf(outbox) }),
+    attention: attention({
+      connections,
+      devices,
+      uplinks,
+      storage: storageStatus,
+      losses: [...lossesOf(outbox), ...limitsOf(parts.keeper), ...salvageOf(parts.salvage)],
+    }),
   }
 }
 
@@ -90,6 +101,24 @@ function lossesOf(outbox: Outbox): string[] {
     if (rejected > 0) sentences.push(`uplink ${name}: ${rejected} records were rejected by the cloud since the start`)
   }
   return sentences
+}
+
+/** What the limits do to the polling and to the room for records now. */
+function limitsOf(keeper: Keeper): string[] {
+  const sentences = keeper.pause?.isFull
+    ? [`polling is paused until there is room in the outbox (${keeper.limit().reason})`]
+    : []
+  if (keeper.isDiskShort) sentences.push('the disk has less free than outbox.min_free_disk: the outbox does not grow')
+  return sentences
+}
+
+function salvageOf(salvage: Salvage): string[] {
+  const progress = salvage.progress()
+  if (!progress) return []
+  const { pagesDone, pages, salvaged, waitsForRoom } = progress
+  const done = `${Math.floor((100 * pagesDone) / Math.max(1, pages))} %, ${salvaged} records so far`
+  const what = waitsForRoom ? 'waits for room on the disk (free some space)' : 'is under way'
+  return [`the salvage of the damaged database ${what}: ${done}; backlog is sent when it has ended`]
 }
 
 /** Sentences for a human, worst first. */

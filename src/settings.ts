@@ -119,6 +119,8 @@ export interface PointSettings {
   readonly invalid: readonly bigint[]
   readonly unit?: string
   readonly kind: 'gauge' | 'counter'
+  /** A reading older than this is not wanted any more, in ms; absent: it is wanted however late it comes. */
+  readonly expiresAfterMs?: number
   /** Limits for writes, after scaling. */
   readonly min?: number
   readonly max?: number
@@ -146,10 +148,16 @@ interface UplinkCommon {
   /** Link up and answering, but no acknowledgement for this long: the session is closed and opened again. */
   readonly ackTimeoutMs: number
   readonly delivery: 'at_least_once'
-  readonly startAt: 'head' | 'tail'
+  /** Where an uplink that has no position yet begins. */
+  readonly startAt: StartAt
+  /** The name this uplink had before: it takes over that one's position and books. */
+  readonly formerly?: string
   readonly batch?: BatchSettings
   readonly backoff: { readonly minMs: number; readonly maxMs: number }
 }
+
+/** head: the oldest record there is. tail: only new ones. Else the first record of this time (Unix ms) or number, or later. */
+export type StartAt = 'head' | 'tail' | { readonly ts: number } | { readonly seq: number }
 
 /** Several records in one message, as a JSON array. */
 export interface BatchSettings {
@@ -201,6 +209,11 @@ export interface OutboxSettings {
   readonly commitIntervalMs: number
   readonly maxAgeMs: number
   readonly maxSizeBytes: number
+  /** While the disk has less than this free, the database file does not grow. */
+  readonly minFreeDiskBytes: number
+  readonly whenFull: 'drop_oldest' | 'pause_polling'
+  /** What every uplink has is kept this long, to be sent again on demand. 0: not at all. */
+  readonly keepDeliveredMs: number
 }
 
 export interface InboxSettings {

@@ -24,7 +24,8 @@ export interface ConnectionStatus {
   readonly type: string
   /** "9600 8N1", or host and port. */
   readonly line: string
-  readonly state: 'opening' | 'open' | 'failed' | 'closed'
+  /** paused: open, but not polled while the outbox is full (when_full: pause_polling). */
+  readonly state: 'opening' | 'open' | 'paused' | 'failed' | 'closed'
   /** Short code and sentence of the last failure while not open. */
   readonly problem?: { readonly code: string; readonly message: string; readonly hint?: string }
   readonly exchanges: number
@@ -115,6 +116,23 @@ export interface StorageStatus {
     readonly sinceMs: number
   }
   readonly file: string
-  /** What was done with a damaged database at the start, if anything. */
+  /** What the database file occupies, without its log. */
+  readonly fileBytes?: number
+  /** Free on its file system for the agent; absent when the system does not say. */
+  readonly freeBytes?: number
+  /** Sent to the disk by the storage thread since the start, as the kernel counts; absent when it does not count. */
+  readonly writtenBytes?: number
+  /** The file that is given back when the disk is full; 0 while there is none. */
+  readonly ballastBytes?: number
+  /** While records are brought back from a damaged database. */
+  readonly salvage?: {
+    /** Its name in the state directory. */
+    readonly file: string
+    readonly pagesDone: number
+    readonly pages: number
+    readonly salvaged: number
+    readonly waitsForRoom: boolean
+  }
+  /** What was done with a database that was damaged, deleted or replaced, if anything. */
   readonly recovered?: string
 }

@@ -40,6 +40,20 @@ export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ' ')
 }
 
+/** 2.04 -> "2.0", 12.3 -> "12", 0.04 -> "0.04": two digits that count. */
+export function formatRate(perSecond: number | undefined): string {
+  if (perSecond === undefined) return '-'
+  if (perSecond >= 9.95) return formatCount(Math.round(perSecond))
+  return perSecond >= 0.995 || perSecond <= 0 ? perSecond.toFixed(1) : perSecond.toFixed(2)
+}
+
+/** Unix ms as the clock on the wall says: "2026-11-20 06:00:00". */
+export function formatTime(ts: number): string {
+  const time = new Date(ts)
+  const date = [time.getFullYear(), twoDigits(time.getMonth() + 1), twoDigits(time.getDate())].join('-')
+  return `${date} ${[time.getHours(), time.getMinutes(), time.getSeconds()].map(twoDigits).join(':')}`
+}
+
 /** "1 thing", "2 things". */
 export function formatNumberOf(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`

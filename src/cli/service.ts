@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import { startApi } from '../console/server.ts'
 import type { Logger } from '../log.ts'
 import type { Notifier } from '../notify.ts'
+import type { OutboxDesk } from '../outbox-api.ts'
 import type { Status } from '../status.ts'
 import { statusLine } from './status-line.ts'
 
@@ -9,6 +10,7 @@ import { statusLine } from './status-line.ts'
 export interface ServedAgent {
   status(): Status
   healthy(): Promise<boolean>
+  readonly outbox?: OutboxDesk
   stop(): Promise<void>
 }
 

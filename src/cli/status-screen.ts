@@ -78,8 +78,9 @@ function connectionProblems(connection: ConnectionStatus, devices: readonly Devi
     return [problem.hint === undefined ? problem.message : `${problem.message} (${problem.hint})`]
   }
   const silent = devices.filter((device) => device.state === 'offline').map(deviceProblem)
+  const paused = connection.state === 'paused' ? ['polling is paused'] : []
   const more = silent.length - DEVICE_PROBLEMS_MAX
-  return more > 0 ? [...silent.slice(0, DEVICE_PROBLEMS_MAX), `${more} more`] : silent
+  return [...paused, ...(more > 0 ? [...silent.slice(0, DEVICE_PROBLEMS_MAX), `${more} more`] : silent)]
 }
 
 function deviceProblem(device: DeviceStatus): string {

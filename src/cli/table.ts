@@ -14,24 +14,44 @@ export function displayWidth(text: string): number {
   return width
 }
 
-/** Columns as wide as their widest cell, two spaces between them, nothing at the line ends. */
-export function table(rows: readonly (readonly string[])[]): string[] {
+/**
+ * Columns as wide as their widest cell, two spaces between them, nothing at the line ends. Columns named in `right` are
+ * aligned at their right: numbers.
+ */
+export function table(
+  rows: readonly (readonly string[])[],
+  options: { readonly right?: readonly number[] } = {},
+): string[] {
   const widths: number[] = []
   for (const row of rows) {
     row.forEach((cell, column) => {
-      // What stands in the last column of a row (a remark) widens no other row.
-      if (column < row.length - 1 || row.length === 1)
+      // What stands in the last column of a row (a remark, not a number) widens no other row.
+      if (column < row.length - 1 || row.length === 1 || options.right?.includes(column))
         widths[column] = Math.max(widths[column] ?? 0, displayWidth(cell))
     })
   }
   return rows.map((row) =>
     row
-      .map((cell, column) => pad(cell, widths[column] ?? 0))
+      .map((cell, column) => pad(cell, widths[column] ?? 0, options.right?.includes(column)))
       .join('  ')
       .trimEnd(),
   )
 }
 
-function pad(text: string, width: number): string {
-  return text + ' '.repeat(Math.max(0, width - displayWidth(text)))
+/** The beginning of a text, as much as so many cells hold, with … where something is missing. */
+export function cut(text: string, columns: number): string {
+  if (displayWidth(text) <= columns) return text
+  let kept = ''
+  let width = 1
+  for (const character of text) {
+    width += displayWidth(character)
+    if (width > columns) break
+    kept += character
+  }
+  return `${kept}…`
+}
+
+function pad(text: string, width: number, right = false): string {
+  const spaces = ' '.repeat(Math.max(0, width - displayWidth(text)))
+  return right ? spaces + text : text + spaces
 }

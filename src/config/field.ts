@@ -51,7 +51,7 @@ export function duration(limits: { readonly min?: string; readonly max?: string 
 }
 
 /** `4GiB`, read as bytes. */
-export function size(limits: { readonly min?: string; readonly max?: string } = {}) {
+export function size(limits: Limits = {}) {
   return z
     .string({ error: (issue) => (typeof issue.input === 'number' ? joined(bareSize(issue.input)) : undefined) })
     .meta({ pattern: sizePattern, ...rangeNote(limits) })
@@ -92,6 +92,8 @@ function rangeNote({ min, max }: Limits): { $comment?: string } {
 interface Limits {
   readonly min?: string
   readonly max?: string
+  /** Why there is a lower limit. */
+  readonly note?: string
 }
 
 function reader<T extends number | object>(parse: (text: string) => Parsed<T>, limits: Limits = {}) {
@@ -104,7 +106,9 @@ function reader<T extends number | object>(parse: (text: string) => Parsed<T>, l
   return (input: string, context: z.core.$RefinementCtx<string>): T => {
     const read = parse(input)
     if ('problem' in read) return complain(context, joined(read))
-    if (read.value < min) return complain(context, `${input} is below ${limits.min}`)
+    if (read.value < min) {
+      return complain(context, `${input} is below ${limits.min}${limits.note === undefined ? '' : ` (${limits.note})`}`)
+    }
     if (read.value > max) return complain(context, `${input} is above ${limits.max}`)
     return read.value
   }

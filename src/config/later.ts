@@ -17,9 +17,6 @@ const keys = [
   'order',
   'delivery',
   'console',
-  'min_free_disk',
-  'when_full',
-  'keep_delivered',
 ]
 
 const values = [

@@ -1,13 +1,19 @@
 import { Hono } from 'hono'
-import { messageOf } from '../errors.ts'
+import { GatewayError, messageOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
+import type { OutboxDesk } from '../outbox-api.ts'
 import type { Status } from '../status.ts'
+import { problemAnswer, refusalAnswer } from './answers.ts'
+import { backupRoutes } from './backup-routes.ts'
+import { outboxRoutes } from './outbox-routes.ts'
 
 /** What the API shows. The agent is one. */
 export interface ApiSource {
   status(): Status
   /** The event loop and the scheduler turn and the storage answers. */
   healthy(): Promise<boolean>
+  /** Absent: nothing is answered about single records, and nothing can be changed. */
+  readonly outbox?: OutboxDesk
 }
 
 /** A storage that has not answered by then is shown as not ready, so that a probe gets its answer. */
@@ -28,8 +34,13 @@ export function createRoutes(source: ApiSource, log: Logger): Hono {
     return failures.length === 0 ? context.text('ok\n') : context.text(`${failures.join('\n')}\n`, 503)
   })
   routes.get('/api/v1/status', (context) => context.json(source.status()))
+  if (source.outbox) {
+    routes.route('/api/v1/outbox', outboxRoutes(source.outbox, log))
+    routes.route('/api/v1/backup', backupRoutes(source.outbox, log))
+  }
   routes.notFound((context) => problemAnswer(404, `there is no ${context.req.method} ${context.req.path}`))
   routes.onError((error, context) => {
+    if (error instanceof GatewayError) return refusalAnswer(error)
     log.error('the socket API could not answer', { path: context.req.path, error })
     return problemAnswer(500, messageOf(error))
   })
@@ -46,11 +57,4 @@ async function answersInTime(source: ApiSource): Promise<boolean> {
   } finally {
     clearTimeout(timer)
   }
-}
-
-function problemAnswer(status: number, detail: string): Response {
-  return new Response(JSON.stringify({ type: 'about:blank', status, detail }), {
-    status,
-    headers: { 'content-type': 'application/problem+json' },
-  })
 }

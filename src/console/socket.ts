@@ -1,7 +1,8 @@
-import { chmodSync, rmSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { chmodSync, mkdirSync, unlinkSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { GatewayError } from '../errors.ts'
 
 /** sockaddr_un of Linux has 108 bytes for the path with its closing zero (unix(7)); Node cuts a longer one silently. */
@@ -25,6 +26,39 @@ export function socketPath(stateDir: string): string {
 }
 
 /**
+ * Where it listens when its state directory takes no new file, because the file system is read-only or full: below /run,
+ * which is memory. The name comes from the state directory, so that whoever asks finds it.
+ */
+export function spareSocketPath(stateDir: string): string {
+  const name = createHash('sha256').update(resolve(stateDir)).digest('hex').slice(0, 16)
+  return join(process.env['RUNTIME_DIRECTORY'] ?? '/run/tidegate', `${name}.sock`)
+}
+
+/** Listens in the state directory, or else at the spare place; gives the path. */
+export async function listenFor(server: Server, stateDir: string): Promise<string> {
+  const path = socketPath(stateDir)
+  try {
+    await listenOnSocket(server, path)
+    return path
+  } catch (error) {
+    if (!takesNoFile(error)) throw error
+    const spare = spareSocketPath(stateDir)
+    try {
+      mkdirSync(dirname(spare), { recursive: true, mode: 0o750 })
+      await listenOnSocket(server, spare)
+    } catch {
+      throw error
+    }
+    return spare
+  }
+}
+
+function takesNoFile(error: unknown): boolean {
+  const cause = error instanceof GatewayError ? error.cause : error
+  return ['EROFS', 'ENOSPC', 'EDQUOT', 'EIO'].some((code) => isCode(cause, code))
+}
+
+/**
  * Listens for the owner and group only. A socket file that nobody answers on was left by a process that was killed, and
  * is replaced; one that somebody answers on belongs to another agent.
  */
@@ -34,10 +68,13 @@ export async function listenOnSocket(server: Server, path: string): Promise<void
   } catch (error) {
     if (!isCode(error, 'EADDRINUSE')) throw unusable(path, error)
     if (await somebodyAnswers(path)) throw inUse(path)
-    rmSync(path, { force: true })
-    await listen(server, path).catch((again: unknown) => {
+    try {
+      // Not rmSync: of a read-only file system it throws an error without a code.
+      unlinkSync(path)
+      await listen(server, path)
+    } catch (again) {
       throw unusable(path, again)
-    })
+    }
   }
   chmodSync(path, 0o660)
 }

@@ -3,7 +3,16 @@ import type { DeviceSettings, PointSettings } from '../settings.ts'
 import type { DeviceStatus } from '../status.ts'
 import { type Health, offline, onAnswer, onSilence, silenceOf } from './health.ts'
 import { widthOf } from './modbus/registers.ts'
-import { dueNow, groupsOf, nextDueAt, type PollGroup, shortestInterval, type Turn, takeTurn } from './schedule.ts'
+import {
+  dueNow,
+  groupsOf,
+  nextDueAt,
+  type PollGroup,
+  shortestInterval,
+  type Turn,
+  takeTurn,
+  withoutMissed,
+} from './schedule.ts'
 
 /** What became of a device's health: the reader of the samples reports it once. */
 export type Change = 'none' | 'online' | 'offline'
@@ -37,6 +46,12 @@ export class PolledDevice {
     return this.settings.points.filter((point) => point.access !== 'wo')
   }
 
+  point(name: string): PointSettings {
+    const point = this.settings.points.find((candidate) => candidate.name === name)
+    if (!point) throw new Error(`${this.name} has no point ${name}`)
+    return point
+  }
+
   /** The connection is open. The first time the schedule begins, at `anchor`; later it goes on as it was. */
   opened(now: number, anchor: number): void {
     this.heardAt = now
@@ -48,6 +63,11 @@ export class PolledDevice {
   dueAt(): number {
     const polledAt = nextDueAt(this.#groups)
     return this.health.state === 'offline' && Number.isFinite(polledAt) ? this.health.probeAt : polledAt
+  }
+
+  /** Polling goes on after a pause: the turns that passed were not missed for want of time. */
+  resumed(now: number): void {
+    this.#groups = withoutMissed(this.#groups, now)
   }
 
   takeTurn(now: number): Turn {

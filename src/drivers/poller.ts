@@ -8,6 +8,8 @@ import { type Driver, LinkError, WriteError } from './driver.ts'
 import { JobQueue } from './job-queue.ts'
 import { describeConnection } from './line.ts'
 import { type Change, PolledDevice } from './polled-device.ts'
+import { reopenPauses } from './reopen.ts'
+import { whoseTurn } from './whose-turn.ts'
 
 export interface PollerOptions {
   readonly driver: Driver
@@ -21,10 +23,6 @@ export interface PollerOptions {
 
 /** First polls are spread over this, so that not all devices and gateways ask in the same instant. */
 const FIRST_POLL_SPREAD_MS = 500
-/** A local port is looked for often: a replugged adapter must be back within two seconds. */
-const SERIAL_REOPEN = { minMs: 250, maxMs: 1_500 }
-/** A device that is down is not hammered with connections, which small ones count and refuse. */
-const NETWORK_REOPEN = { minMs: 500, maxMs: 30_000 }
 /** A driver call that has not settled by then is stuck; drivers own much shorter deadlines per request. */
 const STUCK_BASE_MS = 10_000
 
@@ -60,6 +58,7 @@ export class Poller {
   #replies = 0
   #lastReplyAt: number | undefined
   #busyWriting = false
+  #paused = false
 
   constructor(connection: ConnectionSettings, options: PollerOptions) {
     this.#connection = connection
@@ -94,6 +93,22 @@ export class Poller {
     this.#state = 'closed'
   }
 
+  /**
+   * No polls until `resume`; what devices say by themselves is not passed on. The connection stays open, writes and readings
+   * asked for go through, and who does not answer is probed, so that its commands need not wait.
+   */
+  pause(): void {
+    this.#paused = true
+  }
+
+  /** Goes on at the old times; what became due meanwhile is read once, at once. */
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    for (const device of this.#devices) device.resumed(this.#clock.mono())
+    this.#wake.abort()
+  }
+
   /** Writes before the next poll. Rejects with WriteError, or with LinkError when nothing was sent. */
   async write(
     deviceName: string,
@@ -102,7 +117,7 @@ export class Poller {
     isWanted: () => boolean = () => true,
   ): Promise<void> {
     const device = this.#device(deviceName)
-    const point = pointOf(device, pointName)
+    const point = device.point(pointName)
     await this.#enqueue(async () => {
       if (!isWanted()) throw new WriteError('expired', 'its time was over before its turn came', NOT_SENT)
       this.#busyWriting = true
@@ -124,7 +139,7 @@ export class Poller {
   /** Reads before the next poll; absent `points`: all readable ones. Rejects with LinkError. Makes no record. */
   async readNow(deviceName: string, points?: readonly string[]): Promise<readonly Sample[]> {
     const device = this.#device(deviceName)
-    const wanted = points?.map((name) => pointOf(device, name)) ?? device.readable
+    const wanted = points?.map((name) => device.point(name)) ?? device.readable
     return this.#enqueue(async () => {
       const samples = await this.#guard(this.#driver.read(device.settings, wanted), wanted)
       const change = this.#judge(device, samples)
@@ -149,7 +164,7 @@ export class Poller {
       name,
       type,
       line: describeConnection(this.#connection),
-      state: this.#state,
+      state: this.#paused && this.#state === 'open' ? 'paused' : this.#state,
       ...(code !== undefined && message !== undefined && { problem: { code, message, ...(hint && { hint }) } }),
       exchanges,
       failures,
@@ -164,7 +179,7 @@ export class Poller {
   }
 
   async #run(): Promise<void> {
-    const limits = this.#connection.type === 'modbus-tcp' ? NETWORK_REOPEN : SERIAL_REOPEN
+    const limits = reopenPauses(this.#connection.type)
     let failures = 0
     while (!this.#stopped) {
       const opened = await this.#open()
@@ -224,7 +239,7 @@ export class Poller {
       return
     }
     device.servedAt = now
-    const probing = device.health.state === 'offline'
+    const probing = device.health.state === 'offline' || this.#paused
     const points = probing && device.probe ? [device.probe] : device.takeTurn(now).points
     const samples = await this.#read(device, points)
     if (this.#stopped) return
@@ -261,15 +276,9 @@ export class Poller {
     }
   }
 
-  /** Of those that are due, the one that waited longest for a turn; else the one that is due first. */
   #mostDue(now: number): PolledDevice | undefined {
-    const rank = (device: PolledDevice) =>
-      this.#dueAt(device) <= now ? [0, device.servedAt] : [1, this.#dueAt(device)]
-    let most: PolledDevice | undefined
-    for (const device of this.#devices) {
-      if (Number.isFinite(this.#dueAt(device)) && (!most || isBefore(rank(device), rank(most)))) most = device
-    }
-    return most
+    const isServed = (device: PolledDevice) => !this.#paused || this.#driver.listen || device.health.state !== 'online'
+    return whoseTurn(this.#devices.filter(isServed), now, { dueAt: (device) => this.#dueAt(device) })
   }
 
   #dueAt(device: PolledDevice): number {
@@ -302,7 +311,7 @@ export class Poller {
     const change = device.answered(device.heardAt)
     if (change === 'online') this.#wake.abort() // from now on its silence must be noticed
     this.#report(device, change)
-    this.#emit(device, samples)
+    if (!this.#paused) this.#emit(device, samples)
   }
 
   #silence(device: PolledDevice, reason: string): void {
@@ -382,15 +391,3 @@ export class Poller {
 
 /** Timers longer than 24.8 days fire at once in Node; nothing here needs a longer one. */
 const SLEEP_MAX_MS = 3_600_000
-
-function isBefore(a: readonly number[], b: readonly number[]): boolean {
-  const [kindA = 0, timeA = 0] = a
-  const [kindB = 0, timeB = 0] = b
-  return kindA === kindB ? timeA < timeB : kindA < kindB
-}
-
-function pointOf(device: PolledDevice, name: string): PointSettings {
-  const point = device.settings.points.find((candidate) => candidate.name === name)
-  if (!point) throw new Error(`${device.name} has no point ${name}`)
-  return point
-}

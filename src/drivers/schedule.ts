@@ -54,6 +54,15 @@ export function dueNow(groups: readonly PollGroup[], now: number): readonly Poll
   })
 }
 
+/** Of several turns that passed only the last is still due: for a device that was left alone on purpose. */
+export function withoutMissed(groups: readonly PollGroup[], now: number): readonly PollGroup[] {
+  return groups.map((group) => {
+    if (group.dueAt > now) return group
+    const passed = Math.floor((now - group.dueAt) / group.intervalMs)
+    return { ...group, dueAt: group.dueAt + passed * group.intervalMs }
+  })
+}
+
 /** When the device is due next; Infinity when it is never polled. */
 export function nextDueAt(groups: readonly PollGroup[]): number {
   return Math.min(...groups.map((group) => group.dueAt))

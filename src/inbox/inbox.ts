@@ -62,6 +62,7 @@ export class Inbox {
   readonly #strangers: Lane<NewRecord, undefined>
   readonly #applier: Applier
   readonly #closing = new AbortController()
+  #opening: Promise<void> | undefined
   #arrivals = 0
   #received = 0
   #duplicates = 0
@@ -90,13 +91,25 @@ export class Inbox {
     this.#applier = new Applier([...this.#keys.values()], { ...options, random: options.random ?? Math.random })
   }
 
-  /** Takes up what was left; call it before deliveries come, and once the devices can be reached. */
-  async open(): Promise<void> {
-    const loaded = await this.#options.storage.read(loadQuestion())
+  /** Takes up what was left; to be called once the devices can be reached. Deliveries that come before it is done wait. */
+  open(): Promise<void> {
+    this.#opening = this.#takeUp().finally(() => {
+      this.#opening = undefined
+    })
+    return this.#opening
+  }
+
+  async #takeUp(): Promise<void> {
+    const loaded = await this.#readPatiently(loadQuestion())
     this.#arrivals = loaded.lastArrival
     await restore(loaded, this.#keys, this.#options)
     void this.#pruneNowAndThen()
     this.#applier.wake()
+  }
+
+  /** All that is under way, for a new database in the place of a damaged one. */
+  known(): Operation[] {
+    return [...this.#keys.values()].map((key) => key.known())
   }
 
   /**
@@ -105,6 +118,7 @@ export class Inbox {
    */
   async accept(incoming: IncomingCommand): Promise<void> {
     this.#received += 1
+    if (this.#opening) await this.#opening
     const key = this.#keys.get(incoming.key)
     if (incoming.retained && key?.settings.acceptRetained !== true) {
       this.#retainedIgnored += 1

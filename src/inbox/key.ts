@@ -48,6 +48,14 @@ export class CommandKey {
     return this.#state.live
   }
 
+  /** Stores what is under way, and the highest version. */
+  known(): Operation {
+    return settleOperation(
+      [...this.#state.live],
+      this.#state.highest && { key: this.rules.key, ...this.#state.highest },
+    )
+  }
+
   /** Takes over what the storage holds, before the first step. */
   restore(live: readonly Command[], highest: Highest | undefined): void {
     this.#state = { live, ...(highest ? { highest } : {}) }

@@ -69,6 +69,21 @@ export function findQuestion(args: FindArgs): Operation<readonly CommandRow[]> {
   return { op: 'inbox.find', args }
 }
 
+/** Stands as the reason of commands that were under way when a backup was made which is restored now. */
+export const RESTORED = 'restored from a backup'
+
+/** Stands as the reason of commands that were under way when part of the database was destroyed. */
+export const DAMAGED = 'the database of the gateway was damaged'
+
+/** Marks everything under way; the next start ends it. Answers how many that are. */
+export function markRestoredOperation(): Operation<number> {
+  return { op: 'inbox.mark_restored', args: { reason: RESTORED } satisfies MarkArgs }
+}
+
+export interface MarkArgs {
+  readonly reason: string
+}
+
 export interface PruneArgs {
   readonly boot: string
   readonly mono: number

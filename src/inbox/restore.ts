@@ -4,7 +4,7 @@ import type { Command, FinalState } from './command.ts'
 import { type Now, stampOf } from './expiry.ts'
 import { fit } from './fit.ts'
 import type { CommandKey } from './key.ts'
-import { fromRow, type Loaded, settleOperation } from './operations.ts'
+import { DAMAGED, fromRow, type Loaded, RESTORED, settleOperation } from './operations.ts'
 import { outcomeRecord } from './outcome.ts'
 
 export interface RestoreOptions {
@@ -15,7 +15,8 @@ export interface RestoreOptions {
 
 /**
  * Fills the keys with what was under way when the agent ended. What the configuration does not allow any more ends here,
- * with an outcome; what was in an attempt is decided as crashed.
+ * with an outcome; what was in an attempt is decided as crashed. What was under way when a backup was made may have been
+ * applied since, or superseded by what the backup does not know: it ends `unknown`.
  */
 export async function restore(
   loaded: Loaded,
@@ -38,6 +39,7 @@ export async function restore(
 }
 
 function objection(command: Command, keys: ReadonlyMap<string, CommandKey>): string | undefined {
+  if (command.reason === RESTORED || command.reason === DAMAGED) return command.reason
   const key = keys.get(command.key)
   if (!key) return 'no command with this key is configured any more'
   if (command.value === undefined) return 'it has no value'
@@ -50,10 +52,15 @@ async function endAll(objections: ReadonlyMap<Command, string | undefined>, opti
   const ended: Command[] = []
   for (const [command, reason] of objections) {
     if (reason === undefined) continue
-    const state: FinalState = command.state === 'applying' || command.doubt ? 'unknown' : 'refused'
-    ended.push({ ...command, state, reason, finished: stampOf(now) })
+    ended.push({ ...command, state: endOf(command, reason), reason, finished: stampOf(now) })
   }
   if (ended.length === 0) return
   const reports = ended.map((command) => options.report(outcomeRecord(command, { to: command.uplink, mono: now.mono })))
   await options.storage.transact([settleOperation(ended), ...reports])
+}
+
+function endOf(command: Command, reason: string): FinalState {
+  return reason === RESTORED || reason === DAMAGED || command.state === 'applying' || command.doubt
+    ? 'unknown'
+    : 'refused'
 }

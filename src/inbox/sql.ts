@@ -6,7 +6,7 @@
  */
 import type { Database } from 'better-sqlite3'
 import type { OperationTable } from '../storage/operation.ts'
-import type { CommandRow, FindArgs, Loaded, PruneArgs, SettleArgs } from './operations.ts'
+import type { CommandRow, FindArgs, Loaded, MarkArgs, PruneArgs, SettleArgs } from './operations.ts'
 
 /** Version 1. WARNING: gateways in the field carry this shape; change it by a new migration only. */
 export const inboxSchema: readonly string[] = [
@@ -29,6 +29,7 @@ export const inboxOperations: OperationTable = {
   'inbox.load': prepareLoad,
   'inbox.find': prepareFind,
   'inbox.prune': preparePrune,
+  'inbox.mark_restored': prepareMarkRestored,
 }
 
 const columns = [
@@ -104,6 +105,11 @@ function prepareFind(database: Database) {
     const found = [...ids.map((id) => byId.get(key, id)), ...redeliveries.map((one) => byRedelivery(key, one))]
     return found.filter((row) => row !== undefined) as CommandRow[]
   }
+}
+
+function prepareMarkRestored(database: Database) {
+  const mark = database.prepare("UPDATE command SET reason = ? WHERE state IN ('waiting', 'applying')")
+  return ({ reason }: MarkArgs): number => mark.run(reason).changes
 }
 
 /**

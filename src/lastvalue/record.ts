@@ -1,7 +1,34 @@
-import { type DeviceEvent, type NewRecord, type Reading, valueJson } from '../model.ts'
+import { type DeviceEvent, type NewRecord, type Reading, type Sample, valueJson } from '../model.ts'
+import type { DeviceSettings } from '../settings.ts'
 
 /** Stands among `errors` for a number that JSON cannot hold (NaN, infinities): no value is better than a wrong one. */
 const NOT_A_NUMBER = 'invalid'
+
+/** For how long the readings of a point are wanted, in ms; undefined: however late they come. */
+export type ExpiryOf = (device: string, point: string) => number | undefined
+
+/** What the configuration says about it. */
+export function expiries(devices: readonly DeviceSettings[]): ExpiryOf {
+  const byDevice = new Map<string, ReadonlyMap<string, number | undefined>>()
+  for (const { name, points } of devices) {
+    if (points.every((point) => point.expiresAfterMs === undefined)) continue
+    byDevice.set(name, new Map(points.map((point) => [point.name, point.expiresAfterMs])))
+  }
+  return (device, point) => byDevice.get(device)?.get(point)
+}
+
+/**
+ * The data records of one reading: one, or one for each `expires_after` among its points, because a record is sent or given
+ * up as a whole.
+ */
+export function readingRecords(reading: Reading, expiryOf: ExpiryOf): NewRecord[] {
+  const byExpiry = Map.groupBy(reading.samples, (sample: Sample) => expiryOf(reading.device, sample.point))
+  if (byExpiry.size === 0) return [readingRecord(reading)]
+  return [...byExpiry].map(([expiresAfterMs, samples]) => {
+    const record = readingRecord({ ...reading, samples })
+    return expiresAfterMs === undefined ? record : { ...record, expiresAfterMs }
+  })
+}
 
 /** The data record of one reading: `"device":"boiler","values":{...},"errors":{...}`, errors only when there are some. */
 export function readingRecord(reading: Reading): NewRecord {

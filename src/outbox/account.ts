@@ -10,9 +10,11 @@ export interface Counts {
   rejected: number
   notWanted: number
   skipped: number
+  /** Sent again by an operator; no part of the identity. */
+  replayed: number
 }
 
-export type Settlement = keyof Counts
+export type Settlement = Exclude<keyof Counts, 'replayed'>
 
 export class Account {
   readonly #epochs: Epochs
@@ -35,6 +37,24 @@ export class Account {
   /** Books `count` numbers of the epoch that issued `seq`. */
   add(seq: number, settlement: Settlement, count = 1): void {
     this.#addTo(this.#epochs.of(seq).start, settlement, count)
+  }
+
+  /** A rejected record was delivered after all. */
+  forgive(seq: number): void {
+    const { start } = this.#epochs.of(seq)
+    this.#addTo(start, 'rejected', -1)
+    this.#addTo(start, 'delivered', 1)
+  }
+
+  replayed(seq: number): void {
+    const own = this.#epochs.of(seq).start
+    // An uplink that began later has no books for that epoch, and must not get any: it never wanted most of it.
+    const start = this.#byEpoch.has(own) ? own : this.#epochs.running.start
+    this.open(start)
+    const counts = this.#byEpoch.get(start)
+    if (counts) counts.replayed += 1
+    this.sinceStart.replayed += 1
+    this.#changed.add(start)
   }
 
   /** Books every number of [from, to], whichever epochs issued them. */
@@ -66,6 +86,7 @@ export class Account {
     const sums = emptyCounts()
     for (const counts of this.#byEpoch.values()) {
       for (const name of settlements) sums[name] += counts[name]
+      sums.replayed += counts.replayed
     }
     return sums
   }
@@ -118,7 +139,7 @@ export class Account {
 const settlements: readonly Settlement[] = ['delivered', 'dropped', 'rejected', 'notWanted', 'skipped']
 
 function emptyCounts(): Counts {
-  return { delivered: 0, dropped: 0, rejected: 0, notWanted: 0, skipped: 0 }
+  return { delivered: 0, dropped: 0, rejected: 0, notWanted: 0, skipped: 0, replayed: 0 }
 }
 
 function total(counts: Counts): number {

@@ -39,6 +39,15 @@ export class Boots {
     return this.#byNumber.get(boot)?.known ?? false
   }
 
+  get all(): readonly Readonly<Boot>[] {
+    return [...this.#byNumber.values()]
+  }
+
+  /** wall - mono in ms of every boot. */
+  offsets(): [boot: number, offsetMs: number][] {
+    return [...this.#byNumber.values()].map(({ boot, offsetMs }) => [boot, offsetMs])
+  }
+
   /** wall - mono in ms of the boot with this id, when a time service vouched for it. */
   knownOffset(id: string): number | undefined {
     for (const boot of this.#byNumber.values()) if (boot.id === id && boot.known) return boot.offsetMs

@@ -1,13 +1,15 @@
 import type { StoredRecord } from '../model.ts'
 import type { Account, Settlement } from './account.ts'
+import type { CursorHost } from './cursor-host.ts'
+import type { GivenUp } from './given-up.ts'
 import { type Held, HeldBack } from './held-back.ts'
-import { KINDS, type Page } from './operations.ts'
+import { OldestPending } from './oldest.ts'
+import type { Page } from './operations.ts'
+import { Outstanding } from './outstanding.ts'
+import { eachRow, type PageRow } from './page-rows.ts'
 import { Ranges } from './ranges.ts'
-import type { TailEntry } from './tail.ts'
+import { Replay } from './replay.ts'
 
-/** Records of one read from the table; two pages at most are in memory per uplink. */
-export const PAGE_RECORDS = 1_000
-export const PAGE_BYTES = 512 * 1024
 /** The next page is fetched when the buffer falls below this, so that a drain never waits for the table. */
 const PREFETCH_BELOW = 500
 /** Acknowledged ranges per uplink (DESIGN: at most 1,024, then no new holes until old ones close). */
@@ -19,28 +21,6 @@ export const RANGES_MAX = 1_024
 const HOLD_MS_MAX = 5_000
 /** An uplink that connects this soon after the start had no outage: what waited for it is not late. */
 const PROMPT_START_MS = 5_000
-
-/** What the cursor needs of the outbox around it. */
-export interface CursorHost {
-  /** Oldest seq that is still in memory; everything below is in the table or gone. */
-  tailFirst(): number
-  head(): number
-  tailEntry(seq: number): TailEntry | undefined
-  /** Highest seq that may have a row; 0 when the table is empty. */
-  storedThrough(): number
-  /** Never rejects: reading is tried again until it succeeds. */
-  readPage(from: number, through: number, uplink: number, recordsMax?: number): Promise<Page>
-  describe(entry: { seq: number; boot: number; mono: number }): Pick<StoredRecord, 'idPrefix' | 'ts' | 'clockKnown'>
-  /** The seq was settled by this cursor; true when its row is (or will be) in the table. */
-  settled(cursor: Cursor, seq: number): boolean
-  /** So many acknowledgements settled rows that are in the table. */
-  storedAcks(count: number): void
-  rejected(cursor: Cursor, record: StoredRecord, reason: string): void
-  /** Given up at a limit: its row may still be there for a moment. */
-  isGone(seq: number): boolean
-  currentBoot(): number
-  mono(): number
-}
 
 /**
  * One uplink's way through the outbox: which seqs it settled (acknowledged ranges) and how far it has read. The end of
@@ -55,12 +35,14 @@ export class Cursor {
   /** Numbers issued while it was absent from the configuration, until the record behind them is settled. */
   readonly skipped: Ranges
   readonly account: Account
+  readonly replay: Replay
   readonly #host: CursorHost
   /** Absent from the configuration: it keeps its rows up to this number and gets nothing new. */
   wantedThrough: number | undefined
   onAppend: (() => void) | undefined
   /** The ranges differ from what is stored. */
   changed = true
+  #paused: boolean
 
   /** The next seq to look at. */
   #position: number
@@ -71,13 +53,10 @@ export class Cursor {
   #reading: Promise<void> | undefined
   /** Raised by rewind and by drops: a page asked for before is thrown away. */
   #generation = 0
-  /** Handed out, oldest first; settled ones are cut off at the front. */
-  #outstanding: number[] = []
-  #outstandingStart = 0
+  readonly #outstanding = new Outstanding()
   #lateThrough: number
   #sessions = 0
-  /** The oldest unsettled row that was looked up for the status. */
-  #oldest: { readonly seq: number; readonly ts: number | undefined } = { seq: 0, ts: undefined }
+  readonly #oldest: OldestPending
   /** Records passed over because they are not durable yet. */
   readonly #heldBack = new HeldBack()
   readonly #openedAt: number
@@ -95,6 +74,10 @@ export class Cursor {
       readonly skipped?: Ranges
       readonly account: Account
       readonly wantedThrough?: number | undefined
+      readonly paused: boolean
+      /** Kept rows that are still to be sent again. */
+      readonly replay: readonly (readonly [number, number])[]
+      readonly hasRetries: boolean
       /** Last number of earlier epochs. */
       readonly earlierThrough: number
       readonly mono: number
@@ -107,6 +90,10 @@ export class Cursor {
     this.skipped = options.skipped ?? new Ranges()
     this.account = options.account
     this.wantedThrough = options.wantedThrough
+    this.#paused = options.paused
+    this.#oldest = new OldestPending(host, options.number)
+    const { replay: again, hasRetries, account, number: uplink } = options
+    this.replay = new Replay(host, { uplink, account, ranges: again, hasRetries })
     this.#position = this.#nextPending(1)
     this.#previous = this.ranges.lastBefore(this.#position)
     this.#lateThrough = options.earlierThrough
@@ -125,8 +112,32 @@ export class Cursor {
     return !this.ranges.has(seq) && !this.skipped.has(seq)
   }
 
-  /** See Feed.next. */
+  /** Was it issued before the last outage? */
+  isLate(seq: number): boolean {
+    return seq <= this.#lateThrough
+  }
+
+  get paused(): boolean {
+    return this.#paused
+  }
+
+  /** A paused uplink is handed nothing; what it has in flight is still settled. */
+  setPaused(paused: boolean): void {
+    this.#paused = paused
+    this.replay.changed = true
+    if (!paused) this.onAppend?.()
+  }
+
+  /** See Feed.next. What was never sent goes before what an operator wants to have again. */
   next(max: number): readonly StoredRecord[] | Promise<readonly StoredRecord[]> {
+    if (this.#paused || !this.#host.mayDeliver()) return []
+    const session = this.#sessions
+    const records = this.#nextWanted(max)
+    if (!(records instanceof Promise)) return records.length > 0 ? records : this.replay.next(max)
+    return records.then((found) => (found.length > 0 || session !== this.#sessions ? found : this.replay.next(max)))
+  }
+
+  #nextWanted(max: number): readonly StoredRecord[] | Promise<readonly StoredRecord[]> {
     const due = this.#heldBack.due(this.#host.tailFirst())
     if (due) return this.#readReleased(due, max)
     if (this.#buffer.length > this.#bufferStart) {
@@ -141,7 +152,7 @@ export class Cursor {
     // Nothing is left in the table below the tail: on with the tail.
     if (!this.#reading) return this.#handOut(this.#fromTail(max))
     const session = this.#sessions
-    return this.#reading.then(() => (session === this.#sessions ? this.next(max) : []))
+    return this.#reading.then(() => (session === this.#sessions ? this.#nextWanted(max) : []))
   }
 
   /** A record that was passed over is durable now: it is read from its row. */
@@ -150,15 +161,16 @@ export class Cursor {
     const page = await this.#host.readPage(held.seq, held.seq, this.number, 1)
     if (session !== this.#sessions) return []
     this.#heldBack.release()
-    if (page.seqs.length === 0 || this.ranges.has(held.seq) || this.#host.isGone(held.seq)) return this.next(max)
-    const described = this.#host.describe({ seq: held.seq, boot: page.boots[0] ?? 0, mono: page.monos[0] ?? 0 })
-    const content = { source: page.sources[0] ?? '', body: page.text }
-    const record = { seq: held.seq, kind: KINDS[page.kinds[0] ?? 0] ?? 'data', ...content, ...described, late: true }
-    const after = held.previous === held.seq - 1 ? {} : { after: held.previous }
-    this.#outstanding.push(held.seq)
-    this.#outstanding = this.#outstanding.slice(this.#outstandingStart).sort((a, b) => a - b)
-    this.#outstandingStart = 0
-    return [{ ...record, ...after }]
+    const records: StoredRecord[] = []
+    eachRow(page, (row) => {
+      const { seq, kind, source, body } = row
+      if (this.ranges.has(seq) || this.#host.isGone(seq)) return
+      const after = held.previous === seq - 1 ? {} : { after: held.previous }
+      const { boot, mono } = row
+      records.push({ seq, kind, source, body, boot, mono, ...this.#host.describe(row), late: true, ...after })
+      this.#outstanding.insert(seq)
+    })
+    return records.length > 0 ? records : this.#nextWanted(max)
   }
 
   /** See Feed.delivered. */
@@ -167,15 +179,26 @@ export class Cursor {
   }
 
   rejected(record: StoredRecord, reason: string): void {
+    if (record.again !== undefined) {
+      if (this.replay.rejected(record)) this.#host.rejected(this.number, record, reason)
+      this.#host.storedAcks(1)
+      return
+    }
     if (this.ranges.has(record.seq)) return
-    this.#host.rejected(this, record, reason)
+    this.#host.rejected(this.number, record, reason)
     this.#settle([record], { as: 'rejected', acknowledgements: 1 })
   }
 
   #settle(records: readonly StoredRecord[], how: { readonly as: Settlement; readonly acknowledgements: number }): void {
     const wasFull = this.ranges.size >= RANGES_MAX
     let stored = false
-    for (const { seq, after } of records) {
+    for (const record of records) {
+      const { seq, after } = record
+      if (record.again !== undefined) {
+        this.replay.delivered(record)
+        stored = true
+        continue
+      }
       // An answer that comes twice counts once.
       if (this.ranges.has(seq)) continue
       this.account.add(seq, how.as)
@@ -188,14 +211,7 @@ export class Cursor {
       this.#hasEarlier = false
       this.account.skipRest(this.#earlierThrough)
     }
-    while (this.#outstandingStart < this.#outstanding.length) {
-      if (!this.ranges.has(this.#outstanding[this.#outstandingStart] ?? 0)) break
-      this.#outstandingStart += 1
-    }
-    if (this.#outstandingStart > 4096) {
-      this.#outstanding = this.#outstanding.slice(this.#outstandingStart)
-      this.#outstandingStart = 0
-    }
+    this.#outstanding.forget((seq) => this.ranges.has(seq))
     if (wasFull && this.ranges.size < RANGES_MAX) this.onAppend?.()
   }
 
@@ -204,8 +220,31 @@ export class Cursor {
     const prompt = this.#sessions === 1 && this.#host.mono() - this.#openedAt < PROMPT_START_MS
     if (!prompt) this.#lateThrough = this.#host.head()
     this.#forgetBuffer()
-    this.#outstanding = []
-    this.#outstandingStart = 0
+    this.#outstanding.clear()
+    this.replay.rewind()
+  }
+
+  /** Records that are given up for this uplink alone, those in flight excepted. `book` is called for each; gives how many. */
+  drop(records: readonly GivenUp[], book: (record: GivenUp) => void): number {
+    let dropped = 0
+    for (const record of records) {
+      if (!this.isPending(record.seq, record.target) || this.isOutstanding(record.seq)) continue
+      // Given up for all while the rows were looked up: it is booked already.
+      if (this.#host.isGone(record.seq)) continue
+      book(record)
+      this.skipped.add(record.seq, record.seq)
+      dropped += 1
+    }
+    this.discardReadAhead()
+    this.#position = this.#nextPending(this.#position)
+    this.changed = true
+    return dropped
+  }
+
+  /** Was it read ahead and not handed out yet? */
+  hasReadAhead(seq: number): boolean {
+    const first = this.#buffer[this.#bufferStart]
+    return first !== undefined && seq >= first.seq && seq <= (this.#buffer.at(-1)?.seq ?? 0)
   }
 
   /** Rows were dropped: what was read ahead and not handed out is read again. */
@@ -231,46 +270,30 @@ export class Cursor {
     this.#previous = this.ranges.lastBefore(this.#position)
   }
 
+  /** The oldest record that is handed out and not settled; Infinity: none is. */
+  get inFlightFrom(): number {
+    return this.#outstanding.first ?? Number.POSITIVE_INFINITY
+  }
+
   /** Was it handed out and not settled? Such a record is not dropped: its fate is being decided. */
   isOutstanding(seq: number): boolean {
-    const front = this.#outstanding[this.#outstandingStart]
-    if (front === undefined || seq < front || seq > (this.#outstanding.at(-1) ?? 0)) return false
-    return !this.ranges.has(seq)
+    return this.#outstanding.covers(seq) && !this.ranges.has(seq)
   }
 
-  /** Every row through this seq is settled or not wanted here. */
+  /** Every row through this seq is settled or not wanted here, and need not be sent again. */
   doneThrough(): number {
     if (this.wantedThrough !== undefined) return this.#nextPending(1) - 1
-    const oldest = this.#outstanding[this.#outstandingStart] ?? this.#buffer[this.#bufferStart]?.seq ?? this.#position
-    return Math.min(oldest, this.#heldBack.first) - 1
+    const oldest = this.#outstanding.first ?? this.#buffer[this.#bufferStart]?.seq ?? this.#position
+    return Math.min(oldest, this.#heldBack.first, this.replay.first) - 1
   }
 
-  /**
-   * Unix ms of the oldest record that is not settled; undefined when there is none, or when it is not known yet: its row is
-   * then being read, for the next call.
-   */
+  /** See OldestPending.ts. */
   oldestPendingTs(): number | undefined {
-    const seq = this.#nextPending(1)
-    if (seq > this.#host.head()) return undefined
-    const entry = this.#host.tailEntry(Math.max(seq, this.#host.tailFirst()))
-    if (seq >= this.#host.tailFirst() || seq > this.#host.storedThrough()) {
-      return entry && this.#host.describe({ seq, boot: this.#host.currentBoot(), mono: entry.mono }).ts
-    }
-    if (this.#oldest.seq !== seq) this.#peek(seq)
-    return this.#oldest.ts
-  }
-
-  #peek(seq: number): void {
-    this.#oldest = { seq, ts: undefined }
-    void this.#host.readPage(seq, this.#host.storedThrough(), this.number, 1).then((page) => {
-      const [boot, mono] = [page.boots[0], page.monos[0]]
-      if (boot === undefined || mono === undefined || this.#oldest.seq !== seq) return
-      this.#oldest = { seq, ts: this.#host.describe({ seq, boot, mono }).ts }
-    })
+    return this.#oldest.ts(this.#nextPending(1))
   }
 
   #handOut(records: readonly StoredRecord[]): readonly StoredRecord[] {
-    for (const record of records) this.#outstanding.push(record.seq)
+    for (const record of records) this.#outstanding.add(record.seq)
     return records
   }
 
@@ -291,7 +314,7 @@ export class Cursor {
         this.#previous = entry.seq
         continue
       }
-      this.#take(records, entry.seq, entry.kind, entry, boot)
+      this.#take(records, entry, boot)
     }
     return records
   }
@@ -316,28 +339,23 @@ export class Cursor {
     this.changed = true
   }
 
-  /** Appends the record unless it is settled already; keeps #previous. */
-  #take(
-    records: StoredRecord[],
-    seq: number,
-    kind: StoredRecord['kind'],
-    content: { readonly source: string; readonly body: string; readonly mono: number },
-    boot: number,
-  ): void {
+  /** Appends the record unless it is settled already or has grown too old; keeps #previous. */
+  #take(records: StoredRecord[], content: Omit<PageRow, 'boot'>, boot: number): void {
+    const { seq, kind, source, body, mono, target, expires } = content
     this.#closeHoles(seq)
     if (this.ranges.has(seq)) {
       this.#previous = seq
       return
     }
     if (this.skipped.has(seq) || this.#host.isGone(seq)) return
+    if (expires > 0 && this.#host.ageMs(boot, mono) > expires && this.#host.expire({ seq, boot, mono, target })) return
     const previous = Math.max(this.#previous, this.ranges.lastBefore(seq))
-    const { idPrefix, ts, clockKnown } = this.#host.describe({ seq, boot, mono: content.mono })
-    const { source, body } = content
-    const late = seq <= this.#lateThrough
+    const { idPrefix, ts, clockKnown } = this.#host.describe({ seq, boot, mono })
+    const late = this.isLate(seq)
     records.push(
       previous === seq - 1
-        ? { seq, idPrefix, kind, source, body, ts, clockKnown, late }
-        : { seq, idPrefix, kind, source, body, ts, clockKnown, late, after: previous },
+        ? { seq, idPrefix, kind, source, body, boot, mono, ts, clockKnown, late }
+        : { seq, idPrefix, kind, source, body, boot, mono, ts, clockKnown, late, after: previous },
     )
     this.#previous = seq
   }
@@ -357,16 +375,7 @@ export class Cursor {
   #takePage(page: Page): void {
     this.#reading = undefined
     const records = this.#bufferStart < this.#buffer.length ? this.#buffer.slice(this.#bufferStart) : []
-    let at = 0
-    for (let i = 0; i < page.seqs.length; i += 1) {
-      const seq = page.seqs[i] ?? 0
-      const end = at + (page.lengths[i] ?? 0)
-      // A slice of the page's text is a reference to it, not a copy.
-      const body = page.text.slice(at, end)
-      at = end
-      const content = { source: page.sources[page.sourceOf[i] ?? 0] ?? '', body, mono: page.monos[i] ?? 0 }
-      this.#take(records, seq, KINDS[page.kinds[i] ?? 0] ?? 'data', content, page.boots[i] ?? 0)
-    }
+    eachRow(page, (row) => this.#take(records, row, row.boot))
     this.#buffer = records
     this.#bufferStart = 0
     this.#position = page.examined + 1

@@ -27,6 +27,11 @@ export class Epochs {
     this.#found = { from: running.firstSeq, to: Number.POSITIVE_INFINITY, epoch: running }
   }
 
+  /** In order; the last is the running one. */
+  get all(): readonly Epoch[] {
+    return this.#epochs
+  }
+
   get running(): Epoch {
     const epoch = this.#epochs.at(-1)
     if (!epoch) throw new Error('there is always a running epoch')

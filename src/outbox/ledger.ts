@@ -2,7 +2,7 @@ import type { NewRecord } from '../model.ts'
 import type { LossRow } from './operations.ts'
 
 /** Why records were given up. */
-export type LossReason = 'max_age' | 'max_size' | 'memory'
+export type LossReason = 'max_age' | 'max_size' | 'min_free_disk' | 'memory' | 'expires_after' | 'damage' | 'operator'
 
 /** An episode ends when nothing was given up for this long. */
 const EPISODE_END_MS = 60_000
@@ -30,18 +30,25 @@ export class Ledger {
   add(
     uplink: number,
     reason: LossReason,
-    record: { readonly seq: number; readonly boot: number; readonly mono: number },
+    record: {
+      readonly seq: number
+      readonly boot: number
+      readonly mono: number
+      /** More than one: so many of `seq` to `last`. */
+      readonly count?: number
+      readonly last?: number
+    },
     now: number,
   ): void {
     const name = key(uplink, reason)
     const open = this.#open.get(name)
-    const { seq, boot, mono } = record
+    const { seq, boot, mono, count = 1, last = seq } = record
     this.#open.set(name, {
       uplink,
       reason,
       first: open ? Math.min(open.first, seq) : seq,
-      last: open ? Math.max(open.last, seq) : seq,
-      count: (open?.count ?? 0) + 1,
+      last: open ? Math.max(open.last, last) : last,
+      count: (open?.count ?? 0) + count,
       firstBoot: open?.firstBoot ?? boot,
       firstMono: open?.firstMono ?? mono,
       lastBoot: boot,
@@ -49,6 +56,11 @@ export class Ledger {
       touchedAt: now,
     })
     this.#changed.add(name)
+  }
+
+  /** The episodes that are open. */
+  get episodes(): Iterable<Readonly<LossRow>> {
+    return this.#open.values()
   }
 
   get size(): number {
@@ -79,6 +91,15 @@ export class Ledger {
       records.push({ kind: 'event', source: '', body: bodyOf(episode, context.wallOf), to, mono: now })
     }
     return records
+  }
+
+  /** An uplink was forgotten: nobody is to be told any more. */
+  forget(uplink: number): void {
+    for (const [name, episode] of this.#open) {
+      if (episode.uplink !== uplink) continue
+      this.#open.delete(name)
+      this.#changed.delete(name)
+    }
   }
 
   /** What the next commit must store. */

@@ -1,21 +1,30 @@
 import { randomBytes } from 'node:crypto'
 import type { NewRecord } from '../model.ts'
+import type { Storage } from '../storage/operation.ts'
 import { Account } from './account.ts'
 import { type Boot, Boots } from './boots.ts'
 import { type Epoch, Epochs } from './epochs.ts'
 import { Ledger } from './ledger.ts'
-import type { Forget, Loaded } from './operations.ts'
+import { type Forget, type Loaded, seekQuestion } from './operations.ts'
 import { Ranges } from './ranges.ts'
 
 /** Epochs and boots kept at least: a restart loop over years must not grow the database or the start. */
 const EPOCHS_KEPT = 1_000
 const BOOTS_KEPT = 1_000
 
+/** Uplinks that begin with one start get their numbers from this many. */
+const NUMBERS_PER_START = 1_000
+
 /** Who reads the outbox, from the configuration. */
 export interface UplinkIdentity {
   readonly name: string
-  /** Where an uplink that has no cursor yet begins: head, with the oldest stored record; tail, with this epoch. */
-  readonly startAt: 'head' | 'tail'
+  /**
+   * Where an uplink that has no cursor yet begins: head, with the oldest stored record; tail, with this epoch; else with
+   * the first stored record of this time (Unix ms) or number, or later.
+   */
+  readonly startAt: 'head' | 'tail' | { readonly ts: number } | { readonly seq: number }
+  /** The name it had before: it goes on with the cursor of that one, if that is not configured. */
+  readonly formerly?: string
 }
 
 export interface StartFacts {
@@ -38,7 +47,12 @@ export interface CursorStart {
   readonly account: Account
   /** Set for an uplink that is not in the configuration: it keeps its rows through this number. */
   readonly wantedThrough?: number
+  readonly paused: boolean
+  /** Kept rows that are still to be sent again. */
+  readonly replay: readonly (readonly [number, number])[]
+  readonly hasRetries: boolean
   readonly isNew: boolean
+  readonly isRenamed: boolean
   /** It was absent and is back. */
   readonly isBack: boolean
 }
@@ -50,10 +64,29 @@ export interface Start {
   readonly cursors: readonly CursorStart[]
   /** Highest number of earlier epochs that became durable. */
   readonly storedThrough: number
+  /** How the run before ended; nothing: there was none. */
+  readonly follows: 'clean' | 'unclean' | 'nothing'
   /** What the start transaction may remove; absent: nothing. */
   readonly forget?: Forget
   /** The first record of the epoch: it names the epoch before, and the numbers of it that will never come (P4). */
   readonly firstRecord: NewRecord
+}
+
+/** Finds the numbers of uplinks that begin at a time. */
+export async function startSeqs(loaded: Loaded, facts: StartFacts, storage: Storage): Promise<UplinkIdentity[]> {
+  const boots = startBoots(loaded.boots, facts)
+  const offsets = [...loaded.boots.filter((boot) => boot.boot !== boots.current.boot), boots.current].map(
+    ({ boot, offsetMs }): [number, number] => [boot, offsetMs],
+  )
+  return Promise.all(
+    facts.uplinks.map(async (uplink) => {
+      const { name, startAt } = uplink
+      if (typeof startAt === 'string' || !('ts' in startAt)) return uplink
+      if (loaded.uplinks.some((row) => row.name === name)) return uplink
+      const seq = await storage.read(seekQuestion({ ts: startAt.ts, offsets }))
+      return { ...uplink, startAt: seq === 0 ? ('tail' as const) : { seq } }
+    }),
+  )
 }
 
 /**
@@ -69,7 +102,9 @@ export function planStart(loaded: Loaded, facts: StartFacts, random = randomByte
     gateway: facts.gateway,
     firstSeq: storedThrough + 1,
   }
-  const epochs = new Epochs([...loaded.epochs, running])
+  // Where the gateway of an epoch could not be read, it was most probably this one.
+  const earlier = loaded.epochs.map((epoch) => ({ ...epoch, gateway: epoch.gateway || facts.gateway }))
+  const epochs = new Epochs([...earlier, running])
   const boots = startBoots(loaded.boots, facts)
   const cursors = startCursors(loaded, facts, { epochs, storedThrough })
   const previous = before && {
@@ -86,6 +121,7 @@ export function planStart(loaded: Loaded, facts: StartFacts, random = randomByte
     ledger: new Ledger(loaded.losses),
     cursors,
     storedThrough,
+    follows: before ? (before.clean ? 'clean' : 'unclean') : 'nothing',
     ...(forget ? { forget } : {}),
     firstRecord: { kind: 'event', source: '', body, mono: facts.mono },
   }
@@ -113,7 +149,11 @@ function forgettable(loaded: Loaded, running: number): Forget | undefined {
   const oldest = loaded.epochs.findLast((epoch) => epoch.firstSeq <= needed)?.start ?? 0
   const epochsBelow = Math.min(oldest, running - EPOCHS_KEPT)
   const newestBoot = loaded.boots.at(-1)?.boot ?? 0
-  const oldestBoot = Math.min(loaded.firstBoot || newestBoot, ...loaded.losses.map((loss) => loss.firstBoot))
+  const oldestBoot = Math.min(
+    loaded.firstBoot || newestBoot,
+    loaded.firstRejectedBoot || newestBoot,
+    ...loaded.losses.map((loss) => loss.firstBoot),
+  )
   const bootsBelow = Math.min(oldestBoot, newestBoot - BOOTS_KEPT)
   return epochsBelow > 1 || bootsBelow > 1 ? { epochsBelow, bootsBelow } : undefined
 }
@@ -138,27 +178,46 @@ interface Numbers {
 
 function startCursors(loaded: Loaded, facts: StartFacts, numbers: Numbers): CursorStart[] {
   const configured = new Map(facts.uplinks.map((uplink) => [uplink.name, uplink]))
+  const newNames = renamed(loaded, facts)
   const cursors = loaded.uplinks.map((row): CursorStart => {
+    const name = newNames.get(row.name) ?? row.name
     const ranges = new Ranges(row.ranges)
     const account = new Account(
       numbers.epochs,
       loaded.accounts.filter((entry) => entry.uplink === row.uplink).map((entry) => [entry.epoch, entry.counts]),
     )
     const skipped = new Ranges(row.skipped.filter(([from, to]) => ranges.nextOutside(from) <= to))
-    const base = { number: row.uplink, name: row.name, ranges, skipped, account, isNew: false }
-    if (!configured.delete(row.name)) {
+    const { uplink: number, paused, replay, hasRetries } = row
+    const books = { number, name, ranges, skipped, account, paused, replay, hasRetries }
+    const base = { ...books, isNew: false, isRenamed: name !== row.name }
+    if (!configured.delete(name)) {
       return { ...base, wantedThrough: row.wantedThrough ?? numbers.storedThrough, isBack: false }
     }
     if (row.wantedThrough !== null) skip(skipped, account, { from: row.wantedThrough + 1, to: numbers.storedThrough })
     account.open(numbers.epochs.running.start)
     return { ...base, isBack: row.wantedThrough !== null }
   })
-  let number = loaded.uplinks.at(-1)?.uplink ?? 0
-  for (const { name, startAt } of configured.values()) {
+  // Never a number that was used before: rows may still be addressed to an uplink that was forgotten.
+  let number = Math.max(loaded.uplinks.at(-1)?.uplink ?? 0, (numbers.epochs.running.start - 1) * NUMBERS_PER_START)
+  for (const uplink of configured.values()) {
     number += 1
-    cursors.push(newCursor(loaded, { number, name, startAt }, numbers))
+    // Rather twice than not at all.
+    const startAt = loaded.positionsKnown ? uplink.startAt : 'head'
+    cursors.push(newCursor(loaded, { number, name: uplink.name, startAt }, numbers))
   }
   return cursors
+}
+
+/** Old name to new name of uplinks that were renamed in the configuration. */
+function renamed(loaded: Loaded, facts: StartFacts): ReadonlyMap<string, string> {
+  const stored = new Set(loaded.uplinks.map(({ name }) => name))
+  const configured = new Set(facts.uplinks.map(({ name }) => name))
+  const names = new Map<string, string>()
+  for (const { name, formerly } of facts.uplinks) {
+    if (formerly === undefined || stored.has(name) || configured.has(formerly) || !stored.has(formerly)) continue
+    names.set(formerly, name)
+  }
+  return names
 }
 
 /** Numbers issued while an uplink was absent from the configuration: it has no claim to them. */
@@ -170,19 +229,30 @@ function skip(skipped: Ranges, account: Account, numbers: { from: number; to: nu
 
 function newCursor(
   loaded: Loaded,
-  uplink: { readonly number: number; readonly name: string; readonly startAt: 'head' | 'tail' },
+  uplink: { readonly number: number; readonly name: string; readonly startAt: UplinkIdentity['startAt'] },
   { epochs, storedThrough }: Numbers,
 ): CursorStart {
   const account = new Account(epochs)
   account.open(epochs.running.start)
-  const fromOldest = uplink.startAt === 'head' && loaded.firstRow > 0
-  const begin = fromOldest ? loaded.firstRow : storedThrough + 1
-  if (fromOldest) {
+  const begin = beginOf(uplink.startAt, { firstRow: loaded.firstRow, storedThrough })
+  if (begin <= storedThrough) {
     const epoch = epochs.of(begin)
     if (begin > epoch.firstSeq) account.addRange(epoch.firstSeq, begin - 1, 'skipped')
     epochs.share(begin, storedThrough, (covered) => account.open(covered.start))
   }
   const { number, name } = uplink
   const ranges = new Ranges([[0, begin - 1]])
-  return { number, name, ranges, skipped: new Ranges(), account, isNew: true, isBack: false }
+  const idle = { paused: false, replay: [], hasRetries: false, isRenamed: false, isBack: false }
+  return { number, name, ranges, skipped: new Ranges(), account, ...idle, isNew: true }
+}
+
+/** The first number of an uplink that has no cursor yet. */
+function beginOf(
+  startAt: UplinkIdentity['startAt'],
+  numbers: { readonly firstRow: number; readonly storedThrough: number },
+): number {
+  const next = numbers.storedThrough + 1
+  if (startAt === 'tail' || numbers.firstRow === 0) return next
+  if (startAt === 'head') return numbers.firstRow
+  return 'seq' in startAt ? Math.min(Math.max(startAt.seq, numbers.firstRow), next) : next
 }

@@ -18,6 +18,8 @@ export interface RecordColumns {
   readonly boots: Float64Array
   readonly monos: Float64Array
   readonly targets: Float64Array
+  /** Age in ms beyond which nobody wants the record late; 0: never. */
+  readonly expires: Float64Array
   /** The different sources, and for each record which of them it has. */
   readonly sources: readonly string[]
   readonly sourceOf: Uint32Array
@@ -33,6 +35,14 @@ export interface CursorRow {
   readonly ranges: readonly (readonly [number, number])[]
   /** Numbers issued while it was absent, as far as no range covers them. */
   readonly skipped: readonly (readonly [number, number])[]
+}
+
+/** What an operator set for one uplink. */
+export interface ControlRow {
+  readonly uplink: number
+  readonly paused: boolean
+  /** Closed ranges of seqs that are to be sent again. */
+  readonly replay: readonly (readonly [number, number])[]
 }
 
 export interface AccountRow {
@@ -59,6 +69,8 @@ export interface RejectedRow {
   readonly seq: number
   readonly reason: string
   readonly kind: number
+  readonly boot: number
+  readonly mono: number
   readonly source: string
   readonly body: string
 }
@@ -75,11 +87,18 @@ export interface CommitArgs {
   /** Episodes that ended, as uplink and reason. */
   readonly closedLosses?: readonly (readonly [uplink: number, reason: string])[]
   readonly rejected?: readonly RejectedRow[]
+  /** Rejected records that were delivered after all. */
+  readonly retried?: readonly (readonly [uplink: number, seq: number])[]
+  readonly controls?: readonly ControlRow[]
   /** Rows to remove: closed ranges of seqs. */
   readonly remove?: readonly (readonly [number, number])[]
   readonly boot?: Readonly<Boot>
   readonly epoch?: Epoch & { readonly clean: boolean; readonly through: number }
   readonly newUplinks?: readonly { readonly uplink: number; readonly name: string }[]
+  /** Uplinks that have a new name in the configuration. */
+  readonly renamed?: readonly { readonly uplink: number; readonly name: string }[]
+  /** Absent uplinks whose claim was given up by hand. */
+  readonly forgetUplinks?: readonly number[]
   /** Epochs (by start) and boots below these numbers are needed no more. */
   readonly forget?: Forget
   /** Uplinks that are (no longer) in the configuration, and the newest number they have a claim to. */
@@ -91,8 +110,15 @@ export interface Forget {
   readonly bootsBelow: number
 }
 
-export function commitOperation(args: CommitArgs, committed?: () => void): Operation<void> {
-  return { op: 'outbox.commit', args, ...(committed ? { committed } : {}) }
+/** `argsOf` is called whenever the operation is sent. */
+export function commitOperation(argsOf: () => CommitArgs, committed: () => void): Operation<void> {
+  return {
+    op: 'outbox.commit',
+    get args() {
+      return argsOf()
+    },
+    committed,
+  }
 }
 
 /** Everything that is needed to go on, none of it depending on the number of rows. */
@@ -105,16 +131,24 @@ export interface Loaded {
     readonly ranges: readonly (readonly [number, number])[]
     readonly skipped: readonly (readonly [number, number])[]
     readonly wantedThrough: number | null
+    readonly paused: boolean
+    readonly replay: readonly (readonly [number, number])[]
+    /** Rejected records of it wait to be tried once more. */
+    readonly hasRetries: boolean
   }[]
   readonly accounts: readonly AccountRow[]
   readonly losses: readonly LossRow[]
   /** Lowest seq among the rejected records, 0 when there is none. */
   readonly firstRejected: number
+  /** Lowest boot among the oldest rejected records, 0 when there is none. */
+  readonly firstRejectedBoot: number
   /** Lowest and highest stored row, 0 when there is none. */
   readonly firstRow: number
   /** Boot of the lowest stored row. */
   readonly firstBoot: number
   readonly lastRow: number
+  /** False: positions were lost with a damaged database, so an uplink without one begins with the oldest record. */
+  readonly positionsKnown: boolean
 }
 
 export function loadQuestion(): Operation<Loaded> {
@@ -145,6 +179,44 @@ export interface OldestArgs {
   readonly recordsMax: number
   /** data: outcomes and events are left alone (they outlive data). */
   readonly kinds: 'data' | 'all'
+}
+
+export interface SeekArgs {
+  /** Unix ms. */
+  readonly ts: number
+  /** wall - mono in ms of each boot; stamps of a boot that is not named count as too old. */
+  readonly offsets: readonly (readonly [boot: number, offsetMs: number])[]
+}
+
+/** The first row that is not older than a time: its seq, or 0 when all are. Rows are taken to be in the order of time. */
+export function seekQuestion(args: SeekArgs): Operation<number> {
+  return { op: 'outbox.seek', args }
+}
+
+export interface RetriesArgs {
+  readonly uplink: number
+  readonly after: number
+  readonly recordsMax: number
+}
+
+/** Rejected records of an uplink that are to be tried once more, in order. */
+export function retriesQuestion(args: RetriesArgs): Operation<RecordColumns> {
+  return { op: 'outbox.retries', args }
+}
+
+export interface RejectedChoice {
+  readonly uplink: number
+  readonly seqs: readonly number[] | 'all'
+}
+
+/** Marks rejected records to be tried once more; answers how many. */
+export function retryOperation(args: RejectedChoice): Operation<number> {
+  return { op: 'outbox.retry', args }
+}
+
+/** Removes rejected records; answers how many. They stay counted as rejected. */
+export function discardOperation(args: RejectedChoice): Operation<number> {
+  return { op: 'outbox.discard', args }
 }
 
 /** The oldest rows, without their bodies. */

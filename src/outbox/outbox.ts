@@ -12,119 +12,140 @@
  * highest number in the database is also the number through which nothing was lost.
  */
 import type { Clock } from '../clock.ts'
-import { messageOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import type { NewRecord, StoredRecord } from '../model.ts'
+import type { NewRecord } from '../model.ts'
 import type { Operation, Storage } from '../storage/operation.ts'
-import { Cursor, type CursorHost, PAGE_BYTES, PAGE_RECORDS } from './cursor.ts'
+import { Cursor } from './cursor.ts'
+import type { GivenUp } from './given-up.ts'
 import type { LossReason } from './ledger.ts'
-import { planStart, type Start, type StartFacts } from './opening.ts'
-import {
-  type CommitArgs,
-  commitOperation,
-  KINDS,
-  loadQuestion,
-  type Page,
-  pageQuestion,
-  type RejectedRow,
-} from './operations.ts'
+import { Losses } from './losses.ts'
+import { planStart, type Start, type StartFacts, startSeqs } from './opening.ts'
+import { loadQuestion } from './operations.ts'
+import { Operator } from './operator.ts'
+import { Reader } from './reader.ts'
 import { CommitSchedule } from './schedule.ts'
-import { cursorRows, toColumns } from './snapshot.ts'
+import { type SnapshotMeta, Snapshots } from './snapshot.ts'
 import { Stored } from './stored.ts'
+import { Supply } from './supply.ts'
 import { Tail, type TailEntry } from './tail.ts'
 import { TailLimit } from './tail-limit.ts'
 
-/** Rejected records in memory while the disk fails; the oldest are forgotten beyond that, as in the table. */
-const REJECTED_WAITING_MAX = 10_000
 /** A stop waits so long for a disk that does not take the last records; a healthy sync takes a fraction of it. */
 const CLOSE_MS_MAX = 10_000
-/** Pause before a failed read of the table is tried again. */
-const READ_RETRY_MS = 1_000
+/**
+ * The cloud should not hear of an epoch that may be forgotten, so nothing is handed out before the start is on disk. A
+ * disk that takes longer than this is failing, and the readings go out all the same.
+ */
+const BEGIN_MS_MAX = 5_000
 
 export interface OutboxOptions {
   readonly storage: Storage
   readonly clock: Clock
   readonly log: Logger
   readonly commitIntervalMs: number
+  /** Rows that every uplink has are kept for replay until `releaseKept` lets them go. */
+  readonly keepsDelivered?: boolean
   readonly start: StartFacts
 }
 
-/** One record that is given up at a limit. */
-export interface GivenUp {
-  readonly seq: number
-  readonly boot: number
-  readonly mono: number
-  readonly target: number
-}
-
-export class Outbox implements CursorHost {
+export class Outbox {
   readonly #storage: Storage
   readonly #clock: Clock
-  readonly #log: Logger
   readonly #start: Start
   readonly #tail: Tail
   readonly #tailLimit: TailLimit
   readonly #schedule: CommitSchedule
+  readonly #snapshots: Snapshots
+  readonly #reader: Reader
+  readonly #keepsDelivered: boolean
+  /** What the uplinks take from. */
+  readonly supply = new Supply()
+  readonly losses: Losses
+  /** What an operator may do by hand. */
+  readonly operator: Operator
   /** Uplinks of the configuration. */
   readonly #cursors: readonly Cursor[]
   /** Uplinks that are not in the configuration and still have a claim to rows. */
-  readonly #absent: readonly Cursor[]
+  readonly #absent: Cursor[]
   readonly #stored: Stored
-  readonly #rejected: RejectedRow[] = []
+  /** Resolves when records are handed out: the start is on disk, or the disk failed for some seconds. */
+  readonly begun: Promise<void>
   #closed = false
-  /** The table cannot be read; what is in memory is still delivered. */
-  readProblem: string | undefined
   /** Called after each commit. */
   onCommitted: (() => void) | undefined
 
-  /** Loads what is needed to go on (constant in the backlog) and begins a new epoch, durably. */
+  /**
+   * Loads what is needed to go on (constant in the backlog) and begins a new epoch. Does not wait for the disk to take it:
+   * a gateway that starts on a full or read-only disk reads its devices all the same.
+   */
   static async open(options: OutboxOptions): Promise<Outbox> {
     const loaded = await options.storage.read(loadQuestion())
-    const start = planStart(loaded, options.start)
-    const outbox = new Outbox(options, start, new Stored(loaded.firstRow, loaded.lastRow))
-    await outbox.#begin()
+    const uplinks = await startSeqs(loaded, options.start, options.storage)
+    const start = planStart(loaded, { ...options.start, uplinks })
+    const outbox = new Outbox(options, start, new Stored(loaded.firstRow, loaded.lastRow, options.keepsDelivered))
     return outbox
   }
 
   private constructor(options: OutboxOptions, start: Start, stored: Stored) {
     this.#storage = options.storage
     this.#clock = options.clock
-    this.#log = options.log
+    this.#keepsDelivered = options.keepsDelivered ?? false
     this.#start = start
     this.#stored = stored
+    this.#reader = new Reader(options)
     this.#tail = new Tail(start.storedThrough + 1)
-    const cursors = start.cursors.map((cursor) => {
-      const { number, name, ranges, skipped, account, wantedThrough } = cursor
-      const common = { number, name, ranges, skipped, account, wantedThrough }
-      return new Cursor(this, { ...common, earlierThrough: start.storedThrough, mono: options.start.mono })
-    })
+    const { mono } = options.start
+    const cursors = start.cursors.map(
+      (cursor) => new Cursor(this.supply, { ...cursor, earlierThrough: start.storedThrough, mono }),
+    )
     this.#cursors = cursors.filter((cursor) => cursor.wantedThrough === undefined)
     this.#absent = cursors.filter((cursor) => cursor.wantedThrough !== undefined)
     this.#tailLimit = new TailLimit(this.#tail, this.#cursors)
+    this.losses = new Losses(start.ledger, () => [...this.#cursors, ...this.#absent], {
+      mono: () => this.#clock.mono(),
+      wallOf: (boot, stamp) => start.boots.wallOf(boot, stamp),
+      nameOf: (uplink) => this.#cursors.find((cursor) => cursor.number === uplink)?.name,
+    })
+    const parts = { start, tail: this.#tail, stored, cursors: this.#cursors, absent: this.#absent }
+    this.#snapshots = new Snapshots(parts, (head, entries) => this.#committed(head, entries))
     this.#schedule = new CommitSchedule({
       clock: options.clock,
       intervalMs: options.commitIntervalMs,
-      commit: () => this.#commit(),
+      commit: () => this.commitWith({}),
       oldestWanted: () => this.#oldestWanted()?.appendedAt,
     })
+    this.operator = new Operator(this, { storage: options.storage, absent: this.#absent, losses: this.losses })
+    const { clock } = options
+    const expire = (record: GivenUp) => this.#expire(record)
+    this.supply.connect({
+      clock,
+      ...parts,
+      reader: this.#reader,
+      schedule: this.#schedule,
+      snapshots: this.#snapshots,
+      expire,
+    })
+    this.begun = this.#begin()
   }
 
   /** The start transaction: the epoch, new and absent uplinks, and the first record, before anything is sent. */
   async #begin(): Promise<void> {
     const { epochs, cursors, storedThrough, firstRecord, forget } = this.#start
     this.#push(firstRecord)
-    const snapshot = this.#snapshot({
+    const begun = this.commitWith({
       epoch: { ...epochs.running, clean: false, through: storedThrough },
       ...(forget ? { forget } : {}),
       newUplinks: cursors.filter((cursor) => cursor.isNew).map(({ number, name }) => ({ uplink: number, name })),
+      renamed: cursors.filter((cursor) => cursor.isRenamed).map(({ number, name }) => ({ uplink: number, name })),
       absent: cursors
         .filter((cursor) => cursor.wantedThrough !== undefined || cursor.isBack)
         .map(({ number, wantedThrough }) => ({ uplink: number, wantedThrough: wantedThrough ?? null })),
     })
-    await this.#storage.transact([snapshot])
-    for (const record of this.#start.ledger.end(this.#clock.mono(), { ...this.#ledgerContext(), force: true })) {
-      this.append([record])
-    }
+    for (const record of this.losses.ended({ force: true })) this.append([record])
+    const waited = new AbortController()
+    await Promise.race([begun, this.#clock.wait(BEGIN_MS_MAX, waited.signal)]).finally(() => waited.abort())
+    this.supply.isOpen = true
+    for (const cursor of this.#cursors) cursor.onAppend?.()
   }
 
   /** Tag of the running epoch, such as `17-3f9a2c1b`. */
@@ -132,8 +153,22 @@ export class Outbox implements CursorHost {
     return this.#start.epochs.running.tag
   }
 
+  /** How the run before ended; nothing: there was none. */
+  get follows(): Start['follows'] {
+    return this.#start.follows
+  }
+
+  get epochs(): Start['epochs'] {
+    return this.#start.epochs
+  }
+
   get boots(): Start['boots'] {
     return this.#start.boots
+  }
+
+  /** The table cannot be read; what is in memory is still delivered. */
+  get readProblem(): string | undefined {
+    return this.#reader.problem
   }
 
   /**
@@ -157,7 +192,7 @@ export class Outbox implements CursorHost {
    */
   report(record: NewRecord): Operation<void> {
     this.#push(record, true)
-    return this.#snapshot()
+    return this.#snapshots.take()
   }
 
   /** The feed of one configured uplink. */
@@ -171,10 +206,21 @@ export class Outbox implements CursorHost {
     return this.#cursors
   }
 
+  /** Uplinks that are not in the configuration any more and keep their rows until they are forgotten by hand. */
+  get absent(): readonly Cursor[] {
+    return this.#absent
+  }
+
   /** Age in ms of the oldest record this uplink has not settled, as far as it is in memory or on its way. */
   oldestPendingAgeMs(cursor: Cursor): number | undefined {
     const ts = cursor.oldestPendingTs()
-    return ts === undefined ? undefined : Math.max(0, this.#start.boots.wallOf(this.currentBoot(), this.mono()) - ts)
+    const { boots } = this.#start
+    return ts === undefined ? undefined : Math.max(0, boots.wallOf(boots.current.boot, this.#clock.mono()) - ts)
+  }
+
+  /** The newest number issued. */
+  head(): number {
+    return this.#tail.head
   }
 
   /** Records in memory that are not known to be on disk. */
@@ -187,33 +233,54 @@ export class Outbox implements CursorHost {
     return this.#stored.written
   }
 
+  /** Lowest and highest seq that may have a row; nothing is stored when the first is 0. */
+  get storedRange(): { readonly first: number; readonly last: number } {
+    return { first: this.#stored.first, last: this.#stored.last }
+  }
+
   /**
    * Gives records up at a limit: counted for every uplink that still wanted them, entered in the loss ledger and removed,
    * in one transaction. Records in flight are left alone. Resolves with how many were removed.
    */
   async giveUp(records: readonly GivenUp[], reason: LossReason): Promise<number> {
-    const all = [...this.#cursors, ...this.#absent]
-    const removable = records.filter(
-      ({ seq }) => !this.#stored.isGone(seq) && !all.some((cursor) => cursor.isOutstanding(seq)),
-    )
-    for (const record of removable) this.#bookLoss(record, reason)
+    // Whoever gives up rows to make room must see the room, or it would give up all of them.
+    await this.#stored.released()
+    const removable = records.filter((record) => this.#isFree(record.seq))
+    for (const record of removable) this.#discard(record, reason)
     for (const cursor of this.#cursors) cursor.discardReadAhead()
-    this.#stored.giveUp(removable.map((record) => record.seq))
     await this.#schedule.now()
     return removable.length
   }
 
-  #bookLoss(record: GivenUp, reason: LossReason): void {
-    for (const cursor of [...this.#cursors, ...this.#absent]) {
-      if (!cursor.isPending(record.seq, record.target)) continue
-      cursor.account.add(record.seq, 'dropped')
-      this.#start.ledger.add(cursor.number, reason, record, this.#clock.mono())
-    }
+  /** A record has grown too old for everybody; false when it is being sent just now. */
+  #expire(record: GivenUp): boolean {
+    if (!this.#isFree(record.seq)) return false
+    for (const cursor of this.#cursors) if (cursor.hasReadAhead(record.seq)) cursor.discardReadAhead()
+    this.#discard(record, 'expires_after')
+    this.#schedule.storedAck()
+    return true
+  }
+
+  #isFree(seq: number): boolean {
+    return !this.#stored.isGone(seq) && ![...this.#cursors, ...this.#absent].some((cursor) => cursor.isOutstanding(seq))
+  }
+
+  #discard(record: GivenUp, reason: LossReason): void {
+    this.losses.book(record, reason)
+    const entry = this.#tail.get(record.seq)
+    if (!entry || entry.committing) this.#stored.giveUp([record.seq])
+    if (entry) this.#tail.abandon(entry)
+  }
+
+  /** Rows through `seq` that every uplink has need not be kept for replay any longer. */
+  releaseKept(seq: number): void {
+    this.#stored.releaseKept(seq)
+    if (this.#stored.hasRemovable(this.#cursors, this.#absent)) this.#schedule.storedAck()
   }
 
   /** Turns loss episodes that are over into records. */
   endLossEpisodes(): void {
-    const records = this.#start.ledger.end(this.#clock.mono(), this.#ledgerContext())
+    const records = this.losses.ended()
     // Durable at once: the row of the episode goes with the same commit, else a kill would report the loss twice.
     if (records.length > 0) void this.append(records, { durable: true })
   }
@@ -223,104 +290,59 @@ export class Outbox implements CursorHost {
     if (this.#start.boots.changed) this.#schedule.storedAck()
   }
 
+  /** Stores all that changed, and `meta`, as soon as the commit under way is synced. */
+  async commitWith(meta: SnapshotMeta): Promise<void> {
+    await this.#storage.transact([this.#snapshots.take(meta)])
+  }
+
+  /** The same together with one more operation, all or nothing; gives what that one answers. */
+  async commitWithOperation<Result>(operation: Operation<Result>): Promise<Result> {
+    const [, result] = await this.#storage.transact([this.#snapshots.take(), operation])
+    return result as Result
+  }
+
+  /** No row is removed until the function that is given back is called: for those who count rows. */
+  holdRows(): () => void {
+    return this.#stored.hold()
+  }
+
+  /** What is given up at this moment, whose rows may still be there. */
+  goneNow(): (seq: number) => boolean {
+    const gone = new Set(this.#stored.gone)
+    return (seq) => gone.has(seq)
+  }
+
+  /** Uplinks that are behind wait until rows that are being brought back are in the table. */
+  holdReads(until: Promise<void>): void {
+    this.#reader.waitFor(until)
+  }
+
   /** Stops in good order: everything that was read is on disk afterwards, and the epoch is marked as ended cleanly. */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
     this.#schedule.stop()
-    const saved = this.#storage.transact([this.#snapshot({ epoch: this.#epochRow(true) })])
+    const saved = this.commitWith({ epoch: this.#snapshots.epochRow(true) })
     // A disk that takes nothing must not keep the gateway from stopping.
     const waited = new AbortController()
     const settled = Promise.race([saved, this.#clock.wait(CLOSE_MS_MAX, waited.signal)])
     await settled.finally(() => waited.abort())
   }
 
-  // What the cursors need (CursorHost).
-
-  tailFirst(): number {
-    return this.#tail.first
-  }
-
-  head(): number {
-    return this.#tail.head
-  }
-
-  tailEntry(seq: number): TailEntry | undefined {
-    return this.#tail.get(seq)
-  }
-
-  storedThrough(): number {
-    return this.#stored.last
-  }
-
-  currentBoot(): number {
-    return this.#start.boots.current.boot
-  }
-
-  mono(): number {
-    return this.#clock.mono()
-  }
-
-  describe(entry: { readonly seq: number; readonly boot: number; readonly mono: number }) {
-    const { boots, epochs } = this.#start
-    return {
-      idPrefix: epochs.idPrefix(entry.seq),
-      ts: boots.wallOf(entry.boot, entry.mono),
-      clockKnown: boots.isKnown(entry.boot),
-    }
-  }
-
-  async readPage(from: number, through: number, uplink: number, recordsMax = PAGE_RECORDS): Promise<Page> {
-    for (;;) {
-      try {
-        const limits = { recordsMax, bytesMax: PAGE_BYTES }
-        const page = await this.#storage.read(pageQuestion({ from, through, uplink, ...limits }))
-        this.readProblem = undefined
-        return page
-      } catch (error) {
-        const problem = messageOf(error)
-        if (this.readProblem === undefined) this.#log.error('the backlog cannot be read, trying again', { problem })
-        this.readProblem = problem
-        await this.#clock.wait(READ_RETRY_MS)
-      }
-    }
-  }
-
-  settled(cursor: Cursor, seq: number): boolean {
-    const entry = this.#tail.get(seq)
-    if (entry && cursor.wants(entry.target)) {
-      entry.wantedBy -= 1
-      if (entry.wantedBy === 0) this.#tail.forgetSettled()
-    }
-    return entry?.committing === true || this.#stored.has(seq)
-  }
-
-  storedAcks(count: number): void {
-    this.#schedule.storedAck(count)
-  }
-
-  isGone(seq: number): boolean {
-    return this.#stored.isGone(seq)
-  }
-
-  rejected(cursor: Cursor, record: StoredRecord, reason: string): void {
-    const { seq, source, body } = record
-    if (this.#rejected.length >= REJECTED_WAITING_MAX) this.#rejected.shift()
-    this.#rejected.push({ uplink: cursor.number, seq, reason, kind: KINDS.indexOf(record.kind), source, body })
-    this.#schedule.storedAck()
-  }
-
   #push(record: NewRecord, held = false): void {
     const only = record.to === undefined ? undefined : this.#cursors.find((cursor) => cursor.name === record.to)
     const target = record.to === undefined ? 0 : (only?.number ?? -1)
+    const uplinks = record.to === undefined ? this.#cursors.length : only ? 1 : 0
     const entry = this.#tail.push({
       kind: record.kind,
       source: record.source,
       body: record.body,
       mono: record.mono,
       target,
+      expires: record.expiresAfterMs ?? 0,
       appendedAt: this.#clock.mono(),
-      wantedBy: record.to === undefined ? this.#cursors.length : only ? 1 : 0,
+      // What is kept for replay is stored whatever the uplinks say: the table wants it, too.
+      wantedBy: uplinks + (this.#keepsDelivered ? 1 : 0),
       held,
     })
     if (target === 0) return
@@ -329,47 +351,18 @@ export class Outbox implements CursorHost {
 
   /** The disk is slow, full or failing and memory is bounded. */
   #limitTail(): void {
-    const boot = this.currentBoot()
-    for (const { seq, mono, target } of this.#tailLimit.takeExcess()) {
-      this.#bookLoss({ seq, boot, mono, target }, 'memory')
+    const { boot } = this.#start.boots.current
+    const excess = this.#tailLimit.takeExcess()
+    for (const { seq, mono, target, committing } of excess) {
+      this.losses.book({ seq, boot, mono, target }, 'memory')
+      if (committing) this.#stored.giveUp([seq])
     }
+    if (excess.some(({ committing }) => committing)) this.#snapshots.leaveOutGivenUp()
   }
 
   #oldestWanted(): TailEntry | undefined {
     for (const entry of this.#tail) if (entry.wantedBy > 0 && !entry.committing) return entry
     return undefined
-  }
-
-  async #commit(): Promise<void> {
-    await this.#storage.transact([this.#snapshot()])
-  }
-
-  /** Everything that changed since the last snapshot, as one operation. Operations are run in the order they were made. */
-  #snapshot(meta: Pick<CommitArgs, 'epoch' | 'newUplinks' | 'absent' | 'forget'> = {}): Operation<void> {
-    const entries = this.#tail.takeUnstored()
-    const { boots, ledger } = this.#start
-    const removal = this.#stored.takeRemovable(this.#cursors, this.#absent)
-    const args: CommitArgs = {
-      ...meta,
-      ...cursorRows([...this.#cursors, ...this.#absent]),
-      ...ledger.take(),
-      ...(entries.length > 0 ? { rows: toColumns(entries, boots.current.boot) } : {}),
-      ...(boots.changed ? { boot: { ...boots.current } } : {}),
-      rejected: this.#rejected.splice(0),
-      remove: removal.ranges,
-    }
-    boots.changed = false
-    const head = this.#tail.head
-    const last = entries.at(-1)?.seq ?? 0
-    const rows = removal.given.length > 0 ? 0 : this.#stored.last
-    const visible = Math.max(last, rows, ...this.#cursors.map((cursor) => cursor.ranges.last))
-    // The newest number may show in no row and no cursor: nobody wanted it, or it was given up. It must not return either.
-    const epoch = args.epoch ?? (visible < head ? this.#epochRow(false) : undefined)
-    const complete = epoch ? { ...args, epoch: { ...epoch, through: Math.max(epoch.through, head) } } : args
-    return commitOperation(complete, () => {
-      this.#stored.removed(removal.given)
-      this.#committed(head, entries)
-    })
   }
 
   #committed(head: number, entries: readonly TailEntry[]): void {
@@ -378,16 +371,5 @@ export class Outbox implements CursorHost {
     if (entries.some((entry) => entry.held)) for (const cursor of this.#cursors) cursor.onAppend?.()
     if (!this.#closed && this.#stored.hasRemovable(this.#cursors, this.#absent)) this.#schedule.storedAck()
     this.onCommitted?.()
-  }
-
-  #epochRow(clean: boolean): NonNullable<CommitArgs['epoch']> {
-    return { ...this.#start.epochs.running, clean, through: this.#tail.head }
-  }
-
-  #ledgerContext() {
-    return {
-      wallOf: (boot: number, mono: number) => this.#start.boots.wallOf(boot, mono),
-      nameOf: (uplink: number) => this.#cursors.find((cursor) => cursor.number === uplink)?.name,
-    }
   }
 }

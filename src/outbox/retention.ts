@@ -1,9 +1,10 @@
+import type { GivenUp } from './given-up.ts'
 import type { OldestRows } from './operations.ts'
 
 /** Rows given up in one job, so that one call into SQLite stays short. */
 export const DROP_ROWS_MAX = 1_000
 /** Fixed cost of a row beside its text: key, stamps, page overhead. */
-const ROW_BYTES = 40
+export const ROW_BYTES = 40
 
 /** How many of the oldest rows are older than `maxAgeMs`; rows come in order, so counting stops at the first young one. */
 export function countOverAge(
@@ -32,4 +33,14 @@ export function toRanges(seqs: readonly number[]): [number, number][] {
     else ranges.push([seq, seq])
   }
   return ranges
+}
+
+/** The first `count` of the rows. */
+export function givenUp(rows: OldestRows, count: number): GivenUp[] {
+  return Array.from({ length: count }, (_, index) => ({
+    seq: rows.seqs[index] ?? 0,
+    boot: rows.boots[index] ?? 0,
+    mono: rows.monos[index] ?? 0,
+    target: rows.targets[index] ?? 0,
+  }))
 }

@@ -22,10 +22,26 @@ export class Stored {
   /** Seqs given up whose removal is not synced yet: a page that is read meanwhile may still bring them. */
   readonly #gone = new Set<number>()
   written = 0
+  #holds = 0
+  /** Those who wait for the end of the last hold. */
+  #waiting: (() => void)[] = []
+  /** Rows above this are kept for replay; Infinity: none are. */
+  #releasedThrough: number
 
-  constructor(first: number, last: number) {
+  constructor(first: number, last: number, keepsDelivered = false) {
     this.#first = first
     this.#last = last
+    this.#releasedThrough = keepsDelivered ? 0 : Number.POSITIVE_INFINITY
+  }
+
+  /** No row is below this; 0: the table is empty. */
+  get first(): number {
+    return this.#first
+  }
+
+  /** Rows through `seq` need not be kept for replay any longer. */
+  releaseKept(seq: number): void {
+    this.#releasedThrough = Math.max(this.#releasedThrough, seq)
   }
 
   /** Highest seq that may have a row; 0 when the table was empty from the start. */
@@ -58,17 +74,39 @@ export class Stored {
     return this.#gone.has(seq)
   }
 
+  get gone(): ReadonlySet<number> {
+    return this.#gone
+  }
+
+  /** Nothing is removed until the function that is given back is called. */
+  hold(): () => void {
+    this.#holds += 1
+    let held = true
+    return () => {
+      if (held) this.#holds -= 1
+      held = false
+      if (this.#holds === 0) for (const go of this.#waiting.splice(0)) go()
+    }
+  }
+
+  /** Resolves when rows may be removed. */
+  async released(): Promise<void> {
+    while (this.#holds > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  }
+
   /** The removal of rows that were given up is synced. */
   removed(given: readonly number[]): void {
     for (const seq of given) this.#gone.delete(seq)
   }
 
   hasRemovable(cursors: readonly Cursor[], absent: readonly Cursor[]): boolean {
+    if (this.#holds > 0) return false
     return this.#given.length > 0 || this.#removable(cursors, absent).length > 0
   }
 
   /** Ranges to remove with the next commit: rows that every uplink is past, and rows given up (`given`). */
   takeRemovable(cursors: readonly Cursor[], absent: readonly Cursor[]): Removal {
+    if (this.#holds > 0) return { ranges: [], given: [] }
     const given = this.#given
     this.#given = []
     const removable = this.#removable(cursors, absent)
@@ -85,7 +123,10 @@ export class Stored {
    */
   #removable(cursors: readonly Cursor[], absent: readonly Cursor[]): [number, number][] {
     if (this.#first === 0) return []
-    const done = cursors.reduce((through, cursor) => Math.min(through, cursor.doneThrough()), this.#last)
+    const done = cursors.reduce(
+      (through, cursor) => Math.min(through, cursor.doneThrough()),
+      Math.min(this.#last, this.#releasedThrough),
+    )
     const held = absent.filter((cursor) => cursor.doneThrough() < (cursor.wantedThrough ?? 0))
     const heldFrom = Math.min(...held.map((cursor) => cursor.doneThrough() + 1))
     const heldThrough = Math.max(0, ...held.map((cursor) => cursor.wantedThrough ?? 0))

@@ -40,11 +40,14 @@ export class TailLimit {
     return this.#tail.size > TAIL_RECORDS_MAX * share || this.#tail.bytes > TAIL_BYTES_MAX * share
   }
 
-  /** What is on its way to the disk or to an uplink is left alone. */
+  /**
+   * What is on its way to an uplink is left alone. What is part of a commit that does not succeed goes like the rest, else
+   * the newest would go instead of the oldest; should the commit succeed after all, the rows are removed by the next.
+   */
   #giveUp(may: (entry: TailEntry) => boolean): TailEntry[] {
     return this.#tail.giveUp(
       GIVE_UP,
-      (entry) => may(entry) && !entry.committing && !this.#cursors.some((cursor) => cursor.isOutstanding(entry.seq)),
+      (entry) => may(entry) && !this.#cursors.some((cursor) => cursor.isOutstanding(entry.seq)),
     )
   }
 }

@@ -9,6 +9,8 @@ export interface TailEntry {
   readonly mono: number
   /** Number of the uplink that alone wants it; 0: all do. */
   readonly target: number
+  /** Age in ms beyond which nobody wants it late; 0: never. */
+  readonly expires: number
   /** When it was appended (CLOCK_MONOTONIC, ms): its commit is due `commit_interval` later. */
   readonly appendedAt: number
   /** Uplinks that want it and have not settled it. */
@@ -60,6 +62,7 @@ export class Tail {
       body: entry.body,
       mono: entry.mono,
       target: entry.target,
+      expires: entry.expires,
       appendedAt: entry.appendedAt,
       wantedBy: entry.wantedBy,
       committing: false,
@@ -102,6 +105,12 @@ export class Tail {
     this.#start = 0
     this.#contiguous = false
     return given
+  }
+
+  /** Nobody wants it any more, and it need not be stored. */
+  abandon(entry: TailEntry): void {
+    entry.wantedBy = 0
+    this.forgetSettled()
   }
 
   /** Entries from the oldest on. */

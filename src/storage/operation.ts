@@ -9,6 +9,7 @@ import type { Database } from 'better-sqlite3'
 export interface Operation<Result = unknown> {
   /** `stage.verb`, a key of the stage's OperationTable. */
   readonly op: string
+  /** Read whenever it is sent, so a getter may make it then. */
   readonly args: unknown
   /** Called on the main thread after the sync, before `transact` resolves; it does not travel to the thread. */
   readonly committed?: () => void

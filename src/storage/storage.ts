@@ -1,14 +1,30 @@
 import { Worker } from 'node:worker_threads'
 import type { Clock } from '../clock.ts'
-import { GatewayError } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import { backoffMs } from '../retry.ts'
 import type { StorageStatus } from '../status.ts'
+import { Backups } from './backups.ts'
+import { openError, StorageReadError } from './failure.ts'
+import { Health } from './health.ts'
 import type { Operation, Results, Storage } from './operation.ts'
-import type { DiskFacts, Failure, JobResult, Opened, PlainOperation, Reply, Request, ThreadData } from './protocol.ts'
+import { type StorageOptions, threadData } from './options.ts'
+import type {
+  BackupProgress,
+  Damage,
+  DiskFacts,
+  Failure,
+  FileLoss,
+  JobResult,
+  Opened,
+  PlainOperation,
+  Reply,
+  Request,
+} from './protocol.ts'
+import { storageStatus } from './report.ts'
 
-/** A failing disk is tried again within these pauses; polling and delivery go on from memory meanwhile. */
-const RETRY = { minMs: 200, maxMs: 10_000 }
+// A file system that takes nothing can only be read with SQLite's file URIs. The package looks at this once, when it is
+// loaded, in the environment of the process: the thread's own copy would be too late.
+process.env['SQLITE_USE_URI'] = '1'
+
 /** Young-generation garbage from read pages, and SQLite's own cache beside it. */
 const THREAD_HEAP_MIB = 128
 
@@ -32,15 +48,19 @@ export class StorageThread implements Storage {
   readonly #file: string
   readonly #clock: Clock
   readonly #log: Logger
+  readonly #options: StorageOptions
+  readonly #health: Health
   #worker: Worker | undefined
   #opened: Opened | undefined
   #waiting: Job[] = []
-  #committing: { readonly id: number; readonly jobs: readonly Job[] } | undefined
+  #committing: { readonly id: number; readonly jobs: readonly Job[]; readonly restores: boolean } | undefined
   readonly #questions = new Map<number, Question>()
   #nextId = 1
-  #failures = 0
-  #problem: NonNullable<StorageStatus['problem']> | undefined
-  #problemSince = 0
+  readonly #backups = new Backups()
+  #loss: FileLoss | undefined
+  #isLogLost = false
+  /** Written by threads that died. */
+  #writtenBefore = 0
   #retry: NodeJS.Timeout | undefined
   #pingedAt: number | undefined
   #closed = false
@@ -48,20 +68,28 @@ export class StorageThread implements Storage {
   /** Called when a commit has ended, well or not. */
   #onTurn: (() => void) | undefined
   #onOpened: { resolve: () => void; reject: (error: Error) => void } | undefined
-  facts: DiskFacts = { usedBytes: 0, fileBytes: 0 }
+  #facts: DiskFacts = { usedBytes: 0, fileBytes: 0, ballastBytes: 0 }
   commits = 0
+  #damage: Damage | undefined
+  /** What is to be stored before anything else in a new database. */
+  #restore: readonly Operation[] | undefined
+  /** The database turned out to be damaged while in use; gives what stores everything that is known. */
+  onSetAside: ((damage: Damage) => readonly Operation[]) | undefined
 
-  private constructor(file: string, options: { clock: Clock; log: Logger }) {
+  private constructor(file: string, options: StorageOptions) {
     this.#file = file
     this.#clock = options.clock
     this.#log = options.log
+    this.#options = options
+    this.#health = new Health(options)
   }
 
   /**
    * Opens the database at `file`. Throws GatewayError state_locked when another agent has it, state_unusable when it
-   * cannot be opened or was written by a newer version. A damaged one is moved aside (see `opened.setAside`).
+   * cannot even be read or was written by a newer version. A damaged one is moved aside (see `opened.setAside`). One that
+   * can be read but not written is opened (see `opened.problem`), and writing is tried again.
    */
-  static async open(file: string, options: { clock: Clock; log: Logger }): Promise<StorageThread> {
+  static async open(file: string, options: StorageOptions): Promise<StorageThread> {
     const storage = new StorageThread(file, options)
     await new Promise<void>((resolve, reject) => {
       storage.#onOpened = { resolve, reject }
@@ -75,8 +103,13 @@ export class StorageThread implements Storage {
     return this.#opened
   }
 
+  get facts(): DiskFacts {
+    return this.#facts
+  }
+
   transact<const Ops extends readonly Operation[]>(operations: Ops): Promise<Results<Ops>> {
     if (this.#closed) return Promise.reject(new Error('storage is closed, nothing more can be stored'))
+    if (this.#options.readOnly) return Promise.reject(new Error('storage was opened for reading only'))
     return new Promise((resolve, reject) => {
       this.#waiting.push({ operations, resolve: (results) => resolve(results as Results<Ops>), reject })
       this.#pump()
@@ -93,6 +126,16 @@ export class StorageThread implements Storage {
   }
 
   /**
+   * Writes the whole database as it is now to `file` (an absolute path): synced, then renamed into place. Commits go on
+   * meanwhile. Throws GatewayError runtime with the reason when it cannot be written.
+   */
+  backup(file: string, onProgress?: (progress: BackupProgress) => void): Promise<void> {
+    const id = this.#nextId++
+    this.#send({ type: 'backup', id, file })
+    return this.#backups.begin(id, { file, onProgress })
+  }
+
+  /**
    * For how many ms the thread has owed an answer; 0 when it answers. A slow sync may take minutes on a dying card and is
    * no reason to restart; silence beyond that is.
    */
@@ -106,13 +149,19 @@ export class StorageThread implements Storage {
   }
 
   status(): StorageStatus {
-    const { setAside, damage } = this.opened
-    return {
-      state: this.#problem ? 'failing' : 'ok',
-      ...(this.#problem ? { problem: { ...this.#problem, sinceMs: this.#clock.mono() - this.#problemSince } } : {}),
-      file: this.#file,
-      ...(setAside ? { recovered: `damaged database (${damage}) moved to ${setAside}, a new one begun` } : {}),
-    }
+    const { problem } = this.#health
+    return storageStatus(this.#file, {
+      problem,
+      facts: this.#facts,
+      opened: { ...this.opened, ...this.#damage },
+      loss: this.#loss,
+      isLogLost: this.#isLogLost,
+    })
+  }
+
+  /** The log was missing at the start (see `opened`), and the stop before was unclean: the status says so from now on. */
+  logWasLost(): void {
+    this.#isLogLost = true
   }
 
   /**
@@ -124,6 +173,8 @@ export class StorageThread implements Storage {
     await this.#idleOrFailing()
     this.#closed = true
     clearTimeout(this.#retry)
+    this.#health.stop()
+    this.#backups.allFailed({ code: 'closed', message: 'the agent stops', retriable: false })
     const worker = this.#worker
     if (!worker) return
     await new Promise<void>((resolve) => {
@@ -135,7 +186,7 @@ export class StorageThread implements Storage {
   }
 
   async #idleOrFailing(): Promise<void> {
-    while (!this.#problem && (this.#committing || this.#waiting.length > 0)) {
+    while (!this.#health.problem && (this.#committing || this.#waiting.length > 0)) {
       await new Promise<void>((resolve) => {
         this.#onTurn = resolve
       })
@@ -145,7 +196,7 @@ export class StorageThread implements Storage {
   #start(): void {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     const worker = new Worker(new URL(`./thread.${extension}`, import.meta.url), {
-      workerData: { file: this.#file, first: this.#opened === undefined } satisfies ThreadData,
+      workerData: threadData(this.#file, { ...this.#options, first: this.#opened === undefined }),
       resourceLimits: { maxOldGenerationSizeMb: THREAD_HEAP_MIB },
       stdin: false,
     })
@@ -153,8 +204,17 @@ export class StorageThread implements Storage {
     worker.on('message', (reply: Reply) => {
       if (worker === this.#worker) this.#receive(reply)
     })
-    worker.on('error', (error) => this.#died(worker, error.message))
-    worker.on('exit', (status) => this.#died(worker, `exit status ${status}`))
+    // Only its exit counts: until then the old thread may hold the lock on the file.
+    let reason: string | undefined
+    worker.on('error', (error) => {
+      reason = error.message
+    })
+    worker.on('exit', (status) => this.#died(worker, reason ?? `exit status ${status}`))
+  }
+
+  #noteFacts(facts: DiskFacts): void {
+    const { writtenBytes } = facts
+    this.#facts = writtenBytes === undefined ? facts : { ...facts, writtenBytes: writtenBytes + this.#writtenBefore }
   }
 
   #send(request: Request): void {
@@ -171,28 +231,28 @@ export class StorageThread implements Storage {
 
   #commit(jobs: readonly Job[]): void {
     const id = this.#nextId++
-    this.#committing = { id, jobs }
-    const plain = jobs.map((job) => job.operations.map(({ op, args }) => ({ op, args })))
-    this.#send({ type: 'commit', id, jobs: plain })
+    this.#committing = { id, jobs, restores: this.#restore !== undefined }
+    const all = this.#restore
+      ? [this.#restore, ...jobs.map((job) => job.operations)]
+      : jobs.map((job) => job.operations)
+    const plain = all.map((operations) => operations.map(({ op, args }) => ({ op, args })))
+    this.#send({ type: 'commit', id, jobs: plain, restores: this.#restore !== undefined })
   }
 
   #receive(reply: Reply): void {
     switch (reply.type) {
       case 'opened':
-        this.#opened ??= reply.opened
-        this.facts = reply.opened.facts
-        this.#onOpened?.resolve()
-        this.#onOpened = undefined
+        this.#onOpen(reply.opened)
         break
       case 'open_failed':
         this.#openFailed(reply.failure)
         break
       case 'committed':
-        this.facts = reply.facts
+        this.#noteFacts(reply.facts)
         if (reply.id === this.#committing?.id) this.#committed(reply.jobs)
         break
       case 'commit_failed':
-        if (reply.id === this.#committing?.id) this.#failing(reply.failure, () => this.#resend())
+        if (reply.id === this.#committing?.id) this.#failing(reply.failure)
         break
       case 'answer':
         this.#questions.get(reply.id)?.resolve(reply.answer)
@@ -201,6 +261,26 @@ export class StorageThread implements Storage {
       case 'answer_failed':
         this.#questions.get(reply.id)?.reject(new StorageReadError(reply.failure))
         this.#questions.delete(reply.id)
+        break
+      case 'backup_progress':
+        this.#backups.progress(reply.id, reply.progress)
+        break
+      case 'backup_done':
+      case 'backup_failed':
+        this.#backups.ended(reply.id, reply.type === 'backup_failed' ? reply.failure : undefined)
+        break
+      case 'set_aside':
+        this.#wasSetAside(reply)
+        break
+      case 'rewritten':
+        this.#log.warn(`the database file was ${reply.loss.what} while in use; it was written again`, { ...reply.loss })
+        this.#loss = reply.loss
+        this.#options.onDatabaseLost?.(reply.loss)
+        break
+      case 'rewrite_failed':
+        this.#log.error(`the database file is gone and cannot be written again: ${reply.failure.message}`, {
+          code: reply.failure.code,
+        })
         break
       case 'pong':
         this.#pingedAt = undefined
@@ -211,16 +291,20 @@ export class StorageThread implements Storage {
     }
   }
 
-  #committed(results: readonly JobResult[]): void {
-    const jobs = this.#committing?.jobs ?? []
+  #committed(all: readonly JobResult[]): void {
+    const { jobs, restores } = this.#committing ?? { jobs: [], restores: false }
+    const results = restores ? all.slice(1) : all
+    if (restores) this.#restored(all[0])
     this.#committing = undefined
     this.commits += 1
-    this.#recovered()
+    this.#health.worked()
     for (const [index, job] of jobs.entries()) {
       const result = results[index]
       if (!result || 'failure' in result) {
         const names = job.operations.map((operation) => operation.op).join(', ')
-        job.reject(new Error(`storage job (${names}) failed: ${result?.failure.message ?? 'no result'}`))
+        const error = new Error(`storage job (${names}) failed: ${result?.failure.message ?? 'no result'}`)
+        job.reject(error)
+        this.#options.onBug?.(error)
         continue
       }
       for (const operation of job.operations) operation.committed?.()
@@ -230,45 +314,56 @@ export class StorageThread implements Storage {
     this.#onTurn?.()
   }
 
-  /** Notes the trouble once and tries again after a pause that grows. */
-  #failing(failure: Failure, again: () => void): void {
-    if (!this.#problem) {
-      this.#problemSince = this.#clock.mono()
-      this.#log.error(`storage cannot write: ${failure.message}; reading and delivering go on from memory`, {
-        code: failure.code,
-      })
-    }
-    const hint = hintFor(failure.code)
-    this.#problem = { code: failure.code, message: failure.message, sinceMs: 0, ...(hint ? { hint } : {}) }
-    const pause = Math.max(RETRY.minMs, backoffMs(this.#failures, RETRY))
-    this.#failures += 1
+  #wasSetAside({ setAside, damage }: Damage): void {
+    this.#damage = { setAside, damage }
+    this.#log.error(`the database is damaged (${damage}); it was moved to ${setAside}, a new one begun`)
+    this.#restore = this.onSetAside?.(this.#damage) ?? []
+    // Somebody must store it, even when nothing else is to be stored.
+    if (!this.#committing && this.#waiting.length === 0) void this.transact([])
+  }
+
+  #restored(result: JobResult | undefined): void {
+    this.#restore = undefined
+    if (result && 'failure' in result) this.#options.onBug?.(new Error(`restoring failed: ${result.failure.message}`))
+  }
+
+  #onOpen(opened: Opened): void {
+    this.#opened ??= opened
+    this.#noteFacts(opened.facts)
+    this.#onOpened?.resolve()
+    this.#onOpened = undefined
+    if (opened.problem && !this.#retry) this.#failing(opened.problem)
+  }
+
+  /** Notes the trouble and tries again after a pause that grows. */
+  #failing(failure: Failure): void {
+    const pause = this.#health.failed(failure)
+    clearTimeout(this.#retry)
+    if (this.#closed) return
     this.#retry = setTimeout(() => {
       this.#retry = undefined
-      again()
+      if (this.#worker) this.#resend()
+      else this.#restart()
     }, pause)
     this.#onTurn?.()
   }
 
+  /** Something must be committed to show that writing works. */
   #resend(): void {
     const jobs = this.#committing?.jobs
     if (jobs) this.#commit(jobs)
-    else this.#pump()
+    else if (this.#waiting.length > 0) this.#pump()
+    else this.transact([]).catch(() => {})
   }
 
-  #recovered(): void {
-    if (!this.#problem) return
-    this.#log.info('storage writes again', { after_ms: this.#clock.mono() - this.#problemSince })
-    this.#problem = undefined
-    this.#failures = 0
-  }
-
+  /** At the start that is the end of it; later it is trouble like any other, and the thread tries again with the next commit. */
   #openFailed(failure: Failure): void {
-    void this.#worker?.terminate()
-    this.#worker = undefined
     if (this.#opened) {
-      this.#failing(failure, () => this.#restart())
+      this.#failing(failure)
       return
     }
+    void this.#worker?.terminate()
+    this.#worker = undefined
     const onOpened = this.#onOpened
     this.#onOpened = undefined
     onOpened?.reject(openError(this.#file, failure))
@@ -278,61 +373,24 @@ export class StorageThread implements Storage {
   #died(worker: Worker, reason: string): void {
     if (worker !== this.#worker) return
     this.#worker = undefined
+    const failure: Failure = { code: 'thread_died', message: `the storage thread died: ${reason}`, retriable: true }
+    this.#backups.allFailed(failure)
     if (this.#closing) {
       this.#closing()
       return
     }
     if (this.#onOpened) {
-      this.#openFailed({ code: 'bug', message: reason, retriable: false })
+      this.#openFailed({ ...failure, code: 'bug', message: reason })
       return
     }
-    clearTimeout(this.#retry)
-    this.#failing({ code: 'thread_died', message: `the storage thread died: ${reason}`, retriable: true }, () =>
-      this.#restart(),
-    )
+    this.#writtenBefore = this.#facts.writtenBytes ?? 0
+    this.#failing(failure)
   }
 
   #restart(): void {
     this.#pingedAt = undefined
     this.#start()
     for (const [id, { question }] of this.#questions) this.#send({ type: 'read', id, question })
-    // Something must be committed to show that the new thread works.
-    if (!this.#committing && this.#waiting.length === 0) void this.transact([])
-    else this.#resend()
+    this.#resend()
   }
-}
-
-export class StorageReadError extends Error {
-  readonly code: string
-  constructor(failure: Failure) {
-    super(`storage could not be read: ${failure.message}`)
-    this.name = 'StorageReadError'
-    this.code = failure.code
-  }
-}
-
-function openError(file: string, failure: Failure): GatewayError {
-  if (failure.code.startsWith('SQLITE_BUSY')) {
-    return new GatewayError('state_locked', `cannot open ${file}: another agent is running on it`, {
-      hint: 'stop the other agent, or give this one its own --state-dir',
-    })
-  }
-  const hint = hintFor(failure.code) ?? 'check that the state directory exists and can be written'
-  return new GatewayError('state_unusable', `cannot open ${file}: ${failure.message} (${failure.code})`, { hint })
-}
-
-function isDamageCode(code: string): boolean {
-  return code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB'
-}
-
-function hintFor(code: string): string | undefined {
-  if (code.startsWith('SQLITE_FULL')) return 'the disk is full: free some space'
-  if (code.startsWith('SQLITE_READONLY') || code === 'EROFS')
-    return 'the file system is read-only: look at `dmesg` for a failing card'
-  if (code.startsWith('SQLITE_IOERR')) return 'the disk reports errors: look at `dmesg`, replace the card'
-  if (isDamageCode(code))
-    return 'the database is damaged: restart the agent, it sets the file aside and begins a new one'
-  if (code === 'newer_database') return 'install the newer program again, or give this one its own --state-dir'
-  if (code === 'foreign_database') return 'give the agent its own --state-dir'
-  return undefined
 }

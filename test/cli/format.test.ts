@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { formatAge, formatCount, formatDuration, formatNumberOf, formatSize } from '../../src/cli/format.ts'
+import {
+  formatAge,
+  formatCount,
+  formatDuration,
+  formatNumberOf,
+  formatRate,
+  formatSize,
+  formatTime,
+} from '../../src/cli/format.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -48,4 +56,20 @@ test('large counts are grouped, and one thing is not one things', () => {
   assert.equal(formatCount(1_234_567), '1 234 567')
   assert.equal(formatNumberOf(1, 'record'), '1 record')
   assert.equal(formatNumberOf(2000, 'record'), '2 000 records')
+})
+
+test('a rate has two digits that count', () => {
+  const cases: readonly [number | undefined, string][] = [
+    [undefined, '-'],
+    [0, '0.0'],
+    [0.04, '0.04'],
+    [2.04, '2.0'],
+    [12.3, '12'],
+    [45_123.4, '45 123'],
+  ]
+  for (const [rate, text] of cases) assert.equal(formatRate(rate), text)
+})
+
+test('a time is that of the clock on the wall', () => {
+  assert.equal(formatTime(new Date(2026, 0, 2, 3, 4, 5).getTime()), '2026-01-02 03:04:05')
 })

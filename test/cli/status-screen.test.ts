@@ -55,6 +55,12 @@ test('a port that is not there says why and what to do, and does not repeat it f
   assert.match(rowOf(status, 'bus-a'), /- {2,}! there is no \/dev\/ttyUSB0 \(plug the adapter in\)$/)
 })
 
+test('a connection whose polls are paused says so', () => {
+  const status = statusOf()
+  const connections = status.connections.map((connection) => ({ ...connection, state: 'paused' as const }))
+  assert.match(rowOf(statusOf({ connections }), 'bus-a'), /! polling is paused$/)
+})
+
 test('an uplink that is down is in capitals, with backlog, age and reason', () => {
   const uplink = uplinkOf({
     name: 'billing',

@@ -20,7 +20,7 @@ test('a wrong choice names the choices', async (t) => {
   assert.equal(status, 2)
   assert.match(
     stderr,
-    /argument 'loud' is invalid. Allowed choices are debug, info, warn, error\nTry: tidegate --help\n$/,
+    /argument 'loud' is invalid. Allowed choices are debug, info, warn, error\nTry: tidegate run --help\n$/,
   )
 })
 

@@ -63,6 +63,12 @@ describe('check of a valid file', () => {
     assert.doesNotMatch(text, /hunter2/)
   })
 
+  test('what happens at the limits is said as it is configured', async () => {
+    const { text } = await run('test/cases/config/good-limits/config.yaml')
+    assert.match(text, /16MiB holds about .* offline, then polling pauses/)
+    assert.match(text, /online every reading is written \(keep_delivered is above 0s\)/)
+  })
+
   test('--json holds the same for programs', async () => {
     const { status, text } = await run('examples/site.yaml', true)
     const said = JSON.parse(text)

@@ -446,3 +446,86 @@ describe('a device of which nothing can be read', () => {
     await poller.stop()
   })
 })
+
+describe('while polling is paused', () => {
+  it('nobody is read, writes go through, and afterwards polls go on at their old times', async () => {
+    const { clock, poller, readings, times } = rigWith([meter('a')])
+    poller.start()
+    await clock.advance(1_500)
+    poller.pause()
+    assert.equal(poller.status().connection.state, 'paused')
+    await clock.advance(10_000)
+    assert.deepEqual(times('read a'), [0, 1_000])
+    await clock.run(poller.write('a', 'power', 5))
+    assert.equal((await clock.run(poller.readNow('a', ['power'])))[0]?.value, 1)
+    poller.resume()
+    assert.equal(poller.status().connection.state, 'open')
+    await clock.advance(1_700)
+    const after = times('read a energy,power').slice(2)
+    assert.ok((after[0] ?? 0) - 11_500 < 20, 'what became due is read at once')
+    assert.deepEqual(after.slice(1), [12_000, 13_000])
+    assert.equal(readings.length, 5)
+    assert.equal(poller.skippedTurns, 0)
+    await poller.stop()
+  })
+
+  it('the reading under way is not lost', async () => {
+    const { clock, driver, poller, readings } = rigWith([meter('a')])
+    driver.slowMs.set('a', 500)
+    poller.start()
+    await clock.advance(100)
+    poller.pause()
+    await clock.advance(5_000)
+    assert.equal(readings.length, 1)
+    await poller.stop()
+  })
+
+  it('who does not answer is probed, without a reading, and its commands go through when it does', async () => {
+    const { clock, driver, poller, readings, events, times } = rigWith([meter('a'), meter('b')])
+    driver.dead.add('b')
+    poller.pause()
+    poller.start()
+    await clock.advance(5_000)
+    assert.deepEqual([poller.isOnline('a'), poller.isOnline('b')], [true, false])
+    driver.dead.delete('b')
+    await clock.advance(10_000)
+    assert.equal(poller.isOnline('b'), true)
+    assert.deepEqual(times('read a'), [0])
+    assert.deepEqual(readings, [])
+    assert.deepEqual(events, [
+      { event: 'device_online', device: 'a' },
+      { event: 'device_offline', device: 'b', reason: 'timeout' },
+      { event: 'device_online', device: 'b' },
+    ])
+    await poller.stop()
+  })
+
+  it('what a device says by itself shows that it is there, and is not recorded', async () => {
+    const { clock, driver, readings, events } = rigWith([])
+    const scale = deviceWith({ name: 'scale', points: [pointWith({ name: 'weight', type: 'number', intervalMs: 0 })] })
+    let handlers: ListenHandlers | undefined
+    const poller = new Poller(textSettings([scale], { silentAfterMs: 5_000 }), {
+      driver: Object.assign(driver, {
+        listen: (given: ListenHandlers) => {
+          handlers = given
+        },
+      }),
+      clock,
+      log: silentLogger,
+      onReading: (reading) => readings.push(reading),
+      onDeviceEvent: (event) => events.push(event),
+    })
+    poller.start()
+    poller.pause()
+    for (let second = 0; second < 10; second++) {
+      await clock.advance(1_000)
+      handlers?.onReading('scale', [{ point: 'weight', value: second }])
+    }
+    assert.equal(poller.isOnline('scale'), true)
+    assert.deepEqual(readings, [])
+    poller.resume()
+    handlers?.onReading('scale', [{ point: 'weight', value: 10 }])
+    assert.equal(readings.length, 1)
+    await poller.stop()
+  })
+})

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { deviceEventRecord, readingRecord } from '../../src/lastvalue/record.ts'
+import { deviceEventRecord, expiries, readingRecord, readingRecords } from '../../src/lastvalue/record.ts'
 import type { Sample } from '../../src/model.ts'
+import { deviceWith, pointWith } from '../support/bus-settings.ts'
 
 const body = (...samples: Sample[]) => readingRecord({ device: 'boiler', samples, mono: 7 }).body
 
@@ -93,4 +94,49 @@ test('a device that goes or comes is an event with its reason', () => {
     deviceEventRecord({ event: 'device_online', device: 'boiler' }, 9).body,
     '"event":"device_online","device":"boiler"',
   )
+})
+
+describe('points with different expires_after', () => {
+  const points = [
+    pointWith({ name: 'power', expiresAfterMs: 600_000 }),
+    pointWith({ name: 'energy', expiresAfterMs: 30 * 86_400_000 }),
+    pointWith({ name: 'text', expiresAfterMs: 600_000 }),
+  ]
+  const plain = deviceWith({ name: 'plain', points: [pointWith({ name: 'a' })] })
+  const expiryOf = expiries([deviceWith({ name: 'meter', points }), plain])
+
+  test('make a record each, in the order of the reading, and each point stands in one of them', () => {
+    const samples: Sample[] = [
+      { point: 'power', value: 1 },
+      { point: 'energy', value: 2 },
+      { point: 'text', error: 'timeout' },
+    ]
+    const records = readingRecords({ device: 'meter', samples, mono: 7 }, expiryOf)
+    assert.deepEqual(
+      records.map(({ expiresAfterMs, body, mono }) => [expiresAfterMs, body, mono]),
+      [
+        [600_000, '"device":"meter","values":{"power":1},"errors":{"text":"timeout"}', 7],
+        [30 * 86_400_000, '"device":"meter","values":{"energy":2}', 7],
+      ],
+    )
+  })
+
+  test('do not split a reading of points that expire alike', () => {
+    const samples: Sample[] = [
+      { point: 'power', value: 1 },
+      { point: 'text', value: 'x' },
+    ]
+    const records = readingRecords({ device: 'meter', samples, mono: 7 }, expiryOf)
+    assert.deepEqual(
+      records.map((record) => record.expiresAfterMs),
+      [600_000],
+    )
+  })
+
+  test('a device without any makes one record that never expires, also of an empty reading', () => {
+    for (const samples of [[{ point: 'a', value: 1 }], []]) {
+      const reading = { device: 'plain', samples, mono: 7 }
+      assert.deepEqual(readingRecords(reading, expiryOf), [readingRecord(reading)])
+    }
+  })
 })

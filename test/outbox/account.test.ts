@@ -5,7 +5,7 @@ import { Epochs } from '../../src/outbox/epochs.ts'
 
 const epoch = (start: number, firstSeq: number) => ({ start, tag: `${start}-aa`, gateway: 'gw', firstSeq })
 const epochs = new Epochs([epoch(1, 1), epoch(2, 11), epoch(3, 21)])
-const none = { delivered: 0, dropped: 0, rejected: 0, notWanted: 0, skipped: 0 }
+const none = { delivered: 0, dropped: 0, rejected: 0, notWanted: 0, skipped: 0, replayed: 0 }
 
 describe('the books of an uplink', () => {
   test('every number is booked in the epoch that issued it', () => {

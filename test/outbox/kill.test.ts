@@ -1,142 +1,164 @@
 /**
- * P1, P2, P3: the process is killed (SIGKILL) at random moments, again and again on one database. Every id that was
- * confirmed reaches every uplink that wants it, no id stands for two things, and what will never come is exactly what the
- * next epoch names.
+ * P1 to P4: the process is killed (SIGKILL) at random moments, again and again on one database, in the middle of whatever
+ * it does: commits, removals, a limit, rejected records, new sessions, and its own start. Every id that was confirmed
+ * reaches every uplink that wants it, no id stands for two things, what will never come is exactly what the next epoch
+ * names, and the books add up for every uplink and epoch.
  *
- * TIDEGATE_KILLS=500 kills more often, TIDEGATE_SEED repeats the moments (not the exact interleaving).
+ * TIDEGATE_KILLS=1000 kills more often, TIDEGATE_SEED repeats the moments (not the exact interleaving).
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import Database from 'better-sqlite3'
 import { systemClock } from '../../src/clock.ts'
+import { bundleProgram } from '../support/outbox-bundle.ts'
+import { brokenBooks, recount } from '../support/outbox-recount.ts'
 import { readAll, Site, temporaryFolder } from '../support/outbox-site.ts'
+import { type Hits, Testimony, UPLINKS } from '../support/outbox-testimony.ts'
 import { type Chance, chanceOf, newSeed } from '../support/seeded.ts'
 
-const KILLS = Number(process.env['TIDEGATE_KILLS'] ?? 40)
-/** Fewer kills into a commit under way, and the run says nothing. */
-const HITS_MIN = Math.min(10, KILLS / 4)
-const LIFE_MS_MAX = 120
-const VICTIM = fileURLToPath(new URL('../support/outbox-victim.ts', import.meta.url))
-const NAMES = ['north', 'south'] as const
-const uplinks = NAMES.map((name) => ({ name, startAt: 'tail' as const }))
-
-/** All that was ever said by all victims. */
-class Testimony {
-  readonly confirmed = new Set<string>()
-  readonly onlyNorth = new Set<string>()
-  readonly bodies = new Map<string, string>()
-  readonly received = { north: new Set<string>(), south: new Set<string>() }
-  readonly broken: string[] = []
-  duplicates = 0
-  readonly #last = { north: 0, south: 0 }
-
-  /** A new process, a new session of every uplink. */
-  begin(): void {
-    this.#last.north = 0
-    this.#last.south = 0
-  }
-
-  take(line: string): void {
-    const [word, ...rest] = line.split(' ')
-    if (word === 'A') this.confirmed.add(rest[0] ?? '')
-    else if (word === 'T') this.onlyNorth.add(rest[0] ?? '')
-    else if (word === 'R') this.#last[rest[0] as 'north'] = 0
-    else if (word === 'D') this.delivered(rest[0] as 'north' | 'south', rest[1] ?? '', rest.slice(3).join(' '))
-  }
-
-  delivered(name: 'north' | 'south', id: string, body: string): void {
-    const seq = Number(id.split('/')[2])
-    if (seq <= this.#last[name]) this.broken.push(`${name} got ${id} behind ${this.#last[name]}`)
-    this.#last[name] = seq
-    if ((this.bodies.get(id) ?? body) !== body) this.broken.push(`${id} stands for two things`)
-    this.bodies.set(id, body)
-    if (this.received[name].has(id)) this.duplicates += 1
-    this.received[name].add(id)
-  }
+const KILLS = Number(process.env['TIDEGATE_KILLS'] ?? 200)
+/** Of hundred kills so many must interrupt each of these, and so many records be confirmed, or the run says nothing. */
+const HITS_MIN: Readonly<Record<keyof Hits, number>> = {
+  transaction: 15,
+  removal: 3,
+  limit: 2,
+  rejection: 1,
+  rewind: 1,
+  opening: 2,
 }
+const CONFIRMED_MIN = 500
+const LIFE_MS_MAX = 80
+/** This part of the victims is killed while it starts. */
+const EARLY = 0.25
+/** The books are counted again after every so many kills, not only in the end. */
+const RECOUNT_EVERY = 10
+const uplinks = UPLINKS.map((name) => ({ name, startAt: 'tail' as const }))
 
-test(`${KILLS} kills at random moments lose nothing that was confirmed`, { timeout: 120_000 }, async (t) => {
+test(`${KILLS} kills at random moments lose nothing that was confirmed`, { timeout: 600_000 }, async (t) => {
   const seed = newSeed()
   t.diagnostic(`TIDEGATE_SEED=${seed}`)
-  const chance = chanceOf(seed)
+  const program = await bundleProgram(new URL('../support/outbox-victim.ts', import.meta.url), temporaryFolder(t))
   // Two databases side by side, for two cores.
-  const hits = await Promise.all([
-    killOften(t, Math.ceil(KILLS / 2), chance),
-    killOften(t, Math.floor(KILLS / 2), chance),
-  ])
-  const sum = hits.reduce((left, right) => left + right)
-  t.diagnostic(`${sum} of ${KILLS} kills hit a commit under way`)
-  assert.ok(sum >= HITS_MIN, `only ${sum} kills hit a commit under way`)
+  const lanes = [0, 1].map((lane) =>
+    killOften(t, { program, kills: Math.ceil((KILLS - lane) / 2), chance: chanceOf(seed + lane) }),
+  )
+  // Neither may go on in a folder that is gone.
+  await Promise.allSettled(lanes)
+  const [left, right] = await Promise.all(lanes)
+  assert.ok(left && right)
+  const confirmed = left.confirmed.size + right.confirmed.size
+  t.diagnostic(`${confirmed} records confirmed, ${left.duplicates + right.duplicates} handed out twice`)
+  assert.ok(confirmed >= (CONFIRMED_MIN * KILLS) / 100, `only ${confirmed} records were confirmed`)
+  for (const what of Object.keys(HITS_MIN) as (keyof Hits)[]) {
+    const hits = left.hits[what] + right.hits[what]
+    t.diagnostic(`${hits} of ${KILLS} kills hit: ${what}`)
+    assert.ok(hits >= Math.floor((HITS_MIN[what] * KILLS) / 100), `only ${hits} kills hit: ${what}`)
+  }
 })
 
-/** Kills victims on one database and looks at what is left; gives how many kills hit a commit. */
-async function killOften(t: TestContext, kills: number, chance: Chance): Promise<number> {
+interface Lane {
+  readonly program: string
+  readonly kills: number
+  readonly chance: Chance
+}
+
+/** Kills victims on one database, lets a last one live, and compares what all of them said. */
+async function killOften(t: TestContext, { program, kills, chance }: Lane): Promise<Testimony> {
   const folder = temporaryFolder(t)
-  let hits = 0
-  for (let life = 0; life < kills; life += 1) {
-    await liveAndDie(folder, { seed: chance.between(0, 1e9), afterMs: chance.between(0, LIFE_MS_MAX) })
+  /** How long a start takes here, as far as seen: early kills are spread over it. */
+  let startMs = 100
+  for (let life = 1; life <= kills; life += 1) {
+    const isEarly = life > 1 && chance.hits(EARLY)
+    const victim = { program, folder, seed: chance.between(0, 1e9) }
+    if (isEarly) await killSoon(victim, chance.next() * startMs)
+    else startMs = 0.8 * startMs + 0.2 * (await killLater(victim, chance.between(0, LIFE_MS_MAX)))
+    if (life % RECOUNT_EVERY === 0) assert.deepEqual(booksAfterKill(folder), [], `the books after kill ${life}`)
   }
-  const testimony = new Testimony()
-  let isCommitting = false
-  for (const line of readFileSync(join(folder, 'testimony'), 'utf8').split('\n')) {
-    if (line === 'started') {
-      if (isCommitting) hits += 1
-      testimony.begin()
-    }
-    if (line === 'B') isCommitting = true
-    else if (line === 'E' || line === 'started') isCommitting = false
-    else testimony.take(line)
-  }
-  if (isCommitting) hits += 1
-  testimony.begin()
+  const testimony = new Testimony(readFileSync(join(folder, 'testimony'), 'utf8'))
+  await survive(t, folder, testimony)
+  return testimony
+}
+
+/** The last process lives: everything that is left is handed out, and all that was ever said must fit. */
+async function survive(t: TestContext, folder: string, testimony: Testimony): Promise<void> {
   const site = await Site.open(t, { folder, uplinks })
-  for (const name of NAMES) {
-    for (const { idPrefix, seq, body } of await readAll(site.cursor(name)))
-      testimony.delivered(name, idPrefix + seq, body)
+  assert.ok(!testimony.tags.has(site.outbox.epoch), 'the epoch came again')
+  for (const name of UPLINKS) {
+    const records = await readAll(site.cursor(name))
+    for (const { idPrefix, seq, body } of records) testimony.delivered(name, idPrefix + seq, body)
   }
-  const { confirmed, received, onlyNorth, duplicates } = testimony
-  t.diagnostic(
-    `${confirmed.size} confirmed, ${received.north.size} and ${received.south.size} received, ${duplicates} twice`,
-  )
+  await site.close()
+  const givenUp = testimony.checkEpochs()
   assert.deepEqual(testimony.broken.slice(0, 5), [])
-  const lacking = (name: 'north' | 'south') =>
-    [...confirmed].filter((id) => !received[name].has(id) && !(name === 'south' && onlyNorth.has(id)))
-  assert.deepEqual(
-    { north: lacking('north').slice(0, 5), south: lacking('south').slice(0, 5) },
-    { north: [], south: [] },
-  )
-  assertEpochsWhole(testimony, kills)
-  return hits
-}
-
-/** P4: through `stored_through` every number of an epoch came, or was for the other uplink alone. */
-function assertEpochsWhole(testimony: Testimony, kills: number): void {
-  const starts = [...testimony.bodies.values()].filter((body) => body.startsWith('"event":"started"'))
-  let epochs = 0
-  for (const start of starts) {
-    const { previous } = JSON.parse(`{${start}}`)
-    if (!previous) continue
-    epochs += 1
-    for (let seq = previous.first; seq <= previous.stored_through; seq += 1) {
-      const id = `gw/${previous.epoch}/${seq}`
-      assert.ok(testimony.received.north.has(id), `north never got ${id}`)
-      assert.ok(testimony.received.south.has(id) || testimony.onlyNorth.has(id), `south never got ${id}`)
+  assert.deepEqual(testimony.lost().slice(0, 5), [])
+  const database = new Database(site.file, { readonly: true })
+  try {
+    const counts = recount(database)
+    assert.deepEqual(brokenBooks(counts), [])
+    assert.deepEqual(
+      counts.map(({ name }) => name),
+      [...UPLINKS],
+    )
+    const told = testimony.toldDropped()
+    for (const { name, dropped } of counts) {
+      const uplink = name as (typeof UPLINKS)[number]
+      assert.equal(told.get(uplink), dropped, `${name}: the records of the loss ledger tell all that was given up`)
+      // Given up and never seen; what was handed out before and given up after a kill is in the books only.
+      assert.ok((givenUp.get(uplink) ?? 0) <= dropped, `${name}: more is missing than was given up`)
     }
+  } finally {
+    database.close()
   }
-  assert.equal(epochs, kills, 'every epoch is named by the next')
 }
 
-async function liveAndDie(folder: string, options: { readonly seed: number; readonly afterMs: number }): Promise<void> {
-  const child = spawn(process.execPath, [VICTIM, folder, String(options.seed)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const closed = once(child, 'close')
-  await Promise.race([once(child.stdout, 'data'), closed])
-  await systemClock.wait(options.afterMs)
+/** What the books of a copy of the files say that the kill left. */
+function booksAfterKill(folder: string): string[] {
+  const copy = join(folder, 'copy.db')
+  for (const suffix of ['', '-wal', '-shm']) rmSync(copy + suffix, { force: true })
+  for (const suffix of ['', '-wal']) {
+    const file = join(folder, `tidegate.db${suffix}`)
+    if (existsSync(file)) copyFileSync(file, copy + suffix)
+  }
+  const database = new Database(copy)
+  try {
+    return brokenBooks(recount(database))
+  } finally {
+    database.close()
+  }
+}
+
+interface Victim {
+  readonly program: string
+  readonly folder: string
+  readonly seed: number
+}
+
+/** Kills it so many ms after it was begun, wherever it is. */
+async function killSoon(victim: Victim, afterMs: number): Promise<void> {
+  const { child, closed } = begin(victim)
+  await systemClock.wait(afterMs)
   child.kill('SIGKILL')
   await closed
+}
+
+/** Kills it so many ms after it was ready; gives how many ms it took to be ready. */
+async function killLater(victim: Victim, afterMs: number): Promise<number> {
+  const { child, closed } = begin(victim)
+  const began = systemClock.mono()
+  await Promise.race([once(child.stdout, 'data'), closed])
+  const startMs = systemClock.mono() - began
+  await systemClock.wait(afterMs)
+  assert.equal(child.exitCode, null, 'the victim ended by itself')
+  child.kill('SIGKILL')
+  await closed
+  return startMs
+}
+
+function begin({ program, folder, seed }: Victim) {
+  const child = spawn(process.execPath, [program, folder, String(seed)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  return { child, closed: once(child, 'close') }
 }

@@ -20,7 +20,11 @@ function keeperOf(site: Site, limits: { readonly maxAgeMs?: number; readonly max
     log: silentLogger,
     maxAgeMs: limits.maxAgeMs ?? 1e15,
     maxSizeBytes: limits.maxSizeBytes ?? 1e15,
-    usedBytes: () => site.storage.facts.usedBytes,
+    minFreeDiskBytes: 0,
+    whenFull: 'drop_oldest',
+    keepDeliveredMs: 0,
+    expiriesMs: [],
+    diskUse: () => site.storage.facts,
   })
 }
 

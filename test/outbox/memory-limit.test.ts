@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { silentLogger } from '../../src/log.ts'
 import type { NewRecord, StoredRecord } from '../../src/model.ts'
+import type { CommitArgs } from '../../src/outbox/operations.ts'
 import { Outbox } from '../../src/outbox/outbox.ts'
+import type { Operation } from '../../src/storage/operation.ts'
 import { OutboxClock, turn } from '../support/outbox-clock.ts'
 import { brokenBooks, recount } from '../support/outbox-recount.ts'
 import { HeldStorage, newOutboxDisk } from '../support/outbox-storage.ts'
@@ -36,6 +38,7 @@ describe('while the disk does not answer', () => {
         uplinks: [{ name: 'north', startAt: 'tail' }],
       },
     })
+    await outbox.append([], { durable: true })
     storage.hold()
   })
   afterEach(() => clock.stop())
@@ -105,18 +108,37 @@ describe('while the disk does not answer', () => {
   })
 
   // Searching the whole tail for each append took over a minute here.
-  test('what is on its way to the disk is not given up, and room is not sought for each append', {
-    timeout: 20_000,
+  test('what a commit has taken that does not succeed goes like the rest: the newest stay', {
+    timeout: 60_000,
   }, async () => {
     const durable = outbox.append(records(LIMIT), { durable: true })
     for (let i = 0; i < 20_000; i += 1) outbox.append(records(1))
-    assert.ok(outbox.tailSize <= LIMIT + 1_001)
+    assert.ok(outbox.tailSize <= LIMIT)
+    const { dropped } = outbox.cursor('north').account.totals()
+    assert.ok(dropped >= 20_000 && dropped <= 21_000, `${dropped} given up`)
+    assertBooks(1 + LIMIT + 20_000 - dropped)
+    storage.release()
+    // The commit succeeds after all: its rows that were given up meanwhile do not stay, and are not counted twice.
+    await durable
+    await recover()
+    assert.equal(outbox.cursor('north').account.totals().dropped, dropped)
+    const [started, ...left] = await readAll()
+    assert.equal(started?.seq, 1)
+    assert.deepEqual([left[0]?.body, left.at(-1)?.body], [`"n":${dropped + 1}`, `"n":${LIMIT + 20_000}`])
+    assert.equal(left.length, LIMIT + 20_000 - dropped)
+    await outbox.append([], { durable: true })
+    assert.equal(disk.prepare('SELECT count(*) FROM record').pluck().get(), left.length + 1)
+  })
+
+  test('events that a commit has taken outlive the readings it has taken', async () => {
+    const durable = outbox.append([...records(1_000, { kind: 'event' }), ...records(LIMIT - 1_000)], { durable: true })
+    for (let i = 0; i < 20; i += 1) outbox.append(records(1_000))
     storage.release()
     await durable
     await recover()
-    const all = await readAll()
-    assert.equal(all[LIMIT]?.body, `"n":${LIMIT}`)
-    assertBooks(all.length)
+    const left = await readAll()
+    assert.equal(left.filter(({ kind }) => kind === 'event').length, 1_001)
+    assert.equal(left.at(-1)?.body, `"n":${LIMIT + 20_000}`)
   })
 
   test('an uplink goes on from memory, and what it took is never written', async () => {
@@ -208,5 +230,17 @@ describe('while the disk does not answer', () => {
       clock.advance(1_000)
     }
     assert.equal(read?.length, 4)
+  })
+
+  test('jobs that wait with the disk hold no readings that memory gave up', () => {
+    // What the storage keeps until it is confirmed; args are read when a job is sent.
+    const waiting: Operation[] = []
+    for (let i = 0; i < 5; i += 1) {
+      outbox.append(records(LIMIT))
+      waiting.push(outbox.report({ kind: 'outcome', source: 'pump', body: '"state":"applied"', mono: clock.mono() }))
+    }
+    const held = waiting.reduce((sum, { args }) => sum + ((args as CommitArgs).rows?.seqs.length ?? 0), 0)
+    assert.ok(held <= LIMIT * 1.2, `${held} records in waiting jobs`)
+    assert.equal((waiting[0]?.args as CommitArgs).rows?.kinds.at(-1), 2)
   })
 })

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Account } from '../../src/outbox/account.ts'
-import { Cursor, type CursorHost } from '../../src/outbox/cursor.ts'
+import { Cursor } from '../../src/outbox/cursor.ts'
+import type { CursorHost } from '../../src/outbox/cursor-host.ts'
 import { Epochs } from '../../src/outbox/epochs.ts'
 import { Ranges } from '../../src/outbox/ranges.ts'
 import { Stored } from '../../src/outbox/stored.ts'
@@ -19,6 +20,9 @@ function uplink(done: number, claim?: number): Cursor {
     wantedThrough: claim,
     earlierThrough: 0,
     mono: 0,
+    paused: false,
+    replay: [],
+    hasRetries: false,
   })
 }
 
@@ -26,7 +30,7 @@ function entries(from: number, through: number): TailEntry[] {
   const tail = new Tail(from)
   const added: TailEntry[] = []
   for (let seq = from; seq <= through; seq += 1) {
-    const entry = { source: 's', body: '', mono: 0, target: 0, appendedAt: 0, wantedBy: 1, held: false }
+    const entry = { source: 's', body: '', mono: 0, target: 0, expires: 0, appendedAt: 0, wantedBy: 1, held: false }
     added.push(tail.push({ kind: 'data', ...entry }))
   }
   return added

@@ -6,7 +6,17 @@ import { Tail, type TailEntry } from '../../src/outbox/tail.ts'
 
 function push(tail: Tail, options: { readonly kind?: RecordKind; readonly wantedBy?: number } = {}): TailEntry {
   const { kind = 'data', wantedBy = 1 } = options
-  return tail.push({ kind, source: 'meter', body: '"n":1', mono: 0, target: 0, appendedAt: 0, wantedBy, held: false })
+  return tail.push({
+    kind,
+    source: 'meter',
+    body: '"n":1',
+    mono: 0,
+    target: 0,
+    expires: 0,
+    appendedAt: 0,
+    wantedBy,
+    held: false,
+  })
 }
 
 function filled(count: number): Tail {

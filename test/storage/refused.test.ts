@@ -99,7 +99,7 @@ test('the file is of the shape that was asked for', async (t) => {
   assert.throws(() => readFileSync(`${site.file}-shm`), /ENOENT/, 'exclusive locking keeps no shared memory')
   await site.close()
   const header = readFileSync(site.file).subarray(0, 100)
-  assert.equal(header.readUInt16BE(16), 4096, 'page size')
+  assert.equal(header.readUInt16BE(16), 1024, 'page size')
   assert.deepEqual([header[18], header[19]], [2, 2], 'write-ahead log')
   assert.equal(header.readUInt32BE(68), 0x54476174, 'application id')
 })

@@ -13,21 +13,30 @@ export class AgentProcess {
   readonly #folder: string
   readonly #config: string
   readonly stateDir: string
+  readonly #env: NodeJS.ProcessEnv
   #process: FieldProcess | undefined
 
-  /** `config` is the text of the configuration. */
-  constructor(folder: string, config: string) {
+  /** `config` is the text of the configuration. The state directory is made below `folder` unless one is given. */
+  constructor(
+    folder: string,
+    config: string,
+    options: { readonly stateDir?: string; readonly env?: NodeJS.ProcessEnv } = {},
+  ) {
     this.#folder = folder
     this.#config = join(folder, 'config.yaml')
-    this.stateDir = join(folder, 'state')
-    mkdirSync(this.stateDir)
+    this.stateDir = options.stateDir ?? join(folder, 'state')
+    this.#env = options.env ?? {}
+    mkdirSync(this.stateDir, { recursive: true })
     writeFileSync(this.#config, config)
   }
 
   /** Does not wait: `ready` does. */
   start(): void {
     const words = [PROGRAM, 'run', '--config', this.#config, '--state-dir', this.stateDir, '--log-level', 'debug']
-    this.#process = new FieldProcess(process.execPath, words, { outputFile: join(this.#folder, 'agent.log') })
+    this.#process = new FieldProcess(process.execPath, words, {
+      outputFile: join(this.#folder, 'agent.log'),
+      env: this.#env,
+    })
   }
 
   /** Waits until it answers. */
@@ -58,6 +67,17 @@ export class AgentProcess {
       const status = await this.status()
       return fact(status) ? status : undefined
     }, options)
+  }
+
+  /** The configuration it runs on. */
+  get configFile(): string {
+    return this.#config
+  }
+
+  /** Waits until it has ended by itself; resolves with the exit status. */
+  async ended(): Promise<number | NodeJS.Signals | null> {
+    await until(() => !this.#process?.running, { what: 'the agent to end by itself', timeoutMs: 20_000 })
+    return await this.stop()
   }
 
   /** SIGTERM; resolves with the exit status. */

@@ -8,13 +8,19 @@ export type Mark =
   | { readonly mark: 'issued'; readonly through: number; readonly outcome?: true }
   /** After a sync: everything up to this is stored or settled. */
   | { readonly mark: 'stored'; readonly through: number }
-  /** Before an uplink settles these numbers: the cloud has them. `outcomes`: ids of the commands among them. */
+  /**
+   * Before an uplink settles these numbers: the cloud has them, or refused them. `outcomes`: ids of the commands among
+   * them; `losses`: numbers of the records of its loss ledger.
+   */
   | {
       readonly mark: 'acked'
       readonly uplink: string
       readonly seqs: readonly number[]
       readonly outcomes: readonly string[]
+      readonly losses: readonly number[]
     }
+  /** Before a limit may give these numbers up. */
+  | { readonly mark: 'given'; readonly seqs: readonly number[] }
   /** After a clean stop. */
   | { readonly mark: 'closed'; readonly tag: string; readonly through: number }
   /** After a command was accepted: it would now be confirmed to the cloud. */
@@ -32,6 +38,10 @@ export interface Promised {
   /** uplink -> numbers the cloud has */
   readonly acked: ReadonlyMap<string, ReadonlySet<number>>
   readonly ackedOutcomes: ReadonlySet<string>
+  /** uplink -> numbers that only it wants */
+  readonly ackedLosses: ReadonlyMap<string, ReadonlySet<number>>
+  /** Numbers that a limit may have given up. */
+  readonly given: ReadonlySet<number>
   readonly closed: ReadonlySet<string>
   readonly commands: readonly { readonly key: string; readonly id: string; readonly value: number }[]
   readonly written: ReadonlySet<number>
@@ -44,12 +54,15 @@ export interface Promised {
 /** What stood on the mark file after the first `at` events. */
 export function promisedAt(events: readonly DiskEvent[], at: number): Promised {
   const acked = new Map<string, Set<number>>()
+  const ackedLosses = new Map<string, Set<number>>()
   const promised = {
     epochs: [] as { tag: string; first: number }[],
     issuedThrough: 0,
     storedThrough: 0,
     acked,
     ackedOutcomes: new Set<string>(),
+    ackedLosses,
+    given: new Set<number>(),
     closed: new Set<string>(),
     commands: [] as { key: string; id: string; value: number }[],
     written: new Set<number>(),
@@ -71,12 +84,14 @@ export function promisedAt(events: readonly DiskEvent[], at: number): Promised {
         promised.storedThrough = Math.max(promised.storedThrough, mark.through)
         break
       case 'acked': {
-        const numbers = acked.get(mark.uplink) ?? new Set()
-        acked.set(mark.uplink, numbers)
-        for (const seq of mark.seqs) numbers.add(seq)
+        addAll(acked, mark.uplink, mark.seqs)
+        addAll(ackedLosses, mark.uplink, mark.losses)
         for (const id of mark.outcomes) promised.ackedOutcomes.add(id)
         break
       }
+      case 'given':
+        for (const seq of mark.seqs) promised.given.add(seq)
+        break
       case 'closed':
         promised.closed.add(mark.tag)
         promised.storedThrough = Math.max(promised.storedThrough, mark.through)
@@ -94,4 +109,10 @@ export function promisedAt(events: readonly DiskEvent[], at: number): Promised {
     }
   }
   return promised
+}
+
+function addAll(sets: Map<string, Set<number>>, name: string, seqs: readonly number[]): void {
+  const set = sets.get(name) ?? new Set()
+  sets.set(name, set)
+  for (const seq of seqs) set.add(seq)
 }

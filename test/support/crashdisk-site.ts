@@ -11,6 +11,11 @@ export function bodyOf(tag: string, seq: number): string {
   return `"device":"meter","values":{"n":${seq},"of":"${tag}","filler":"${filler}"}`
 }
 
+/** A record of the loss ledger: only the uplink that lost something wants it. */
+export function isLoss(record: { readonly kind: string; readonly body: string }): boolean {
+  return record.kind === 'event' && record.body.startsWith('"event":"dropped"')
+}
+
 const point: PointSettings = {
   name: 'setpoint',
   type: 'int32',

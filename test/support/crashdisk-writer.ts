@@ -12,11 +12,12 @@ import { Inbox } from '../../src/inbox/inbox.ts'
 import { silentLogger } from '../../src/log.ts'
 import type { NewRecord, StoredRecord, Value } from '../../src/model.ts'
 import type { Cursor } from '../../src/outbox/cursor.ts'
+import { oldestQuestion } from '../../src/outbox/operations.ts'
 import { Outbox } from '../../src/outbox/outbox.ts'
 import type { Operation } from '../../src/storage/operation.ts'
 import { StorageThread } from '../../src/storage/storage.ts'
 import type { Mark } from './crashdisk-marks.ts'
-import { bodyOf, commandSettings, DATABASE, GATEWAY, UPLINKS } from './crashdisk-site.ts'
+import { bodyOf, commandSettings, DATABASE, GATEWAY, isLoss, UPLINKS } from './crashdisk-site.ts'
 import { chanceOf } from './seeded.ts'
 
 const EPOCHS = 3
@@ -34,12 +35,15 @@ function mark(said: Mark): void {
 
 /** One run of the gateway. */
 class Run {
+  readonly #storage: StorageThread
   readonly #outbox: Outbox
   readonly #inbox: Inbox
   readonly #cursors: readonly Cursor[]
   #deviceOnline = true
+  #isGivingUp = false
 
   constructor(storage: StorageThread, outbox: Outbox) {
+    this.#storage = storage
     this.#outbox = outbox
     this.#cursors = UPLINKS.map((name) => outbox.cursor(name))
     this.#inbox = new Inbox(commandSettings, {
@@ -56,7 +60,7 @@ class Run {
       bootOffset: () => undefined,
       random: () => 0,
     })
-    outbox.onCommitted = () => mark({ mark: 'stored', through: outbox.storedThrough() })
+    outbox.onCommitted = () => mark({ mark: 'stored', through: outbox.storedRange.last })
   }
 
   async work(count: number): Promise<void> {
@@ -71,7 +75,8 @@ class Run {
   }
 
   #step(): Promise<void> {
-    const kind = chance.between(1, 10)
+    const kind = chance.between(1, 11)
+    if (kind === 11) return this.#giveUp()
     if (kind <= 4) return this.#append()
     if (kind === 5) return this.#appendDurably()
     if (kind <= 8) return this.#acknowledge(chance.oneOf(this.#cursors))
@@ -111,8 +116,28 @@ class Run {
     const from = chance.hits(0.2) ? Math.floor(records.length / 2) : 0
     const taken = records.slice(from)
     const outcomes = taken.filter((record) => record.kind === 'outcome').map(commandIdOf)
-    mark({ mark: 'acked', uplink: cursor.name, seqs: taken.map((record) => record.seq), outcomes })
-    cursor.delivered(taken)
+    const losses = taken.filter(isLoss).map((record) => record.seq)
+    mark({ mark: 'acked', uplink: cursor.name, seqs: taken.map((record) => record.seq), outcomes, losses })
+    const refused = chance.hits(0.2) ? taken.find((record) => record.kind === 'data') : undefined
+    if (refused) cursor.rejected(refused, 'too large')
+    cursor.delivered(taken.filter((record) => record !== refused))
+  }
+
+  /** A limit takes the oldest readings, as the keeper does it. */
+  async #giveUp(): Promise<void> {
+    if (this.#isGivingUp) return
+    this.#isGivingUp = true
+    const question = oldestQuestion({ after: 0, recordsMax: chance.between(1, 15), kinds: 'data' })
+    const { seqs, boots, monos, targets } = await this.#storage.read(question)
+    const records = Array.from(seqs, (seq, index) => ({
+      seq,
+      boot: boots[index] ?? 0,
+      mono: monos[index] ?? 0,
+      target: targets[index] ?? 0,
+    }))
+    mark({ mark: 'given', seqs: [...seqs] })
+    await this.#outbox.giveUp(records, 'max_size')
+    this.#isGivingUp = false
   }
 
   async #command(): Promise<void> {
@@ -166,6 +191,7 @@ for (let epoch = 1; epoch <= EPOCHS; epoch += 1) {
       uplinks: UPLINKS.map((name) => ({ name, startAt: 'head' as const })),
     },
   })
+  await outbox.begun
   const tag = outbox.epoch
   mark({ mark: 'epoch', tag, first: outbox.head() })
   await new Run(storage, outbox).work(Math.ceil(Number(steps) / EPOCHS))

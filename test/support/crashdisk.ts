@@ -13,7 +13,7 @@ import { until } from './until.ts'
 
 const SOURCE = fileURLToPath(new URL('../faults/crashdisk.c', import.meta.url))
 /** Room for the log of SQLite at its bound, the database, and a journal of ext4 that wraps round in a short run. */
-const DISK_BYTES = 32 * 1024 * 1024
+const DISK_BYTES = 16 * 1024 * 1024
 
 /** True when such a disk can be made here; else the test is skipped, or fails where skipping is forbidden. */
 export function canCrashDisk(test: TestContext): boolean {

@@ -102,6 +102,8 @@ export function record(fields: Partial<StoredRecord> & { readonly kind?: RecordK
     kind: 'data',
     source: 'd',
     body: '"device":"d","values":{"n":1}',
+    boot: 1,
+    mono: 0,
     ts: 1_763_683_200_123,
     clockKnown: true,
     late: false,

@@ -8,9 +8,17 @@ export class FieldProcess {
   readonly #child: ChildProcess
   readonly #outputFile: string
 
-  constructor(program: string, words: readonly string[], options: { readonly outputFile: string }) {
+  /** `env` is added to the environment. */
+  constructor(
+    program: string,
+    words: readonly string[],
+    options: { readonly outputFile: string; readonly env?: NodeJS.ProcessEnv },
+  ) {
     const output = openSync(options.outputFile, 'a')
-    this.#child = spawn(program, words, { stdio: ['ignore', output, output] })
+    this.#child = spawn(program, words, {
+      stdio: ['ignore', output, output],
+      env: { ...process.env, ...options.env },
+    })
     closeSync(output)
     this.#outputFile = options.outputFile
     // A program that is missing shows as ended, with what was missing in the output of whoever waits for it.

@@ -14,6 +14,7 @@ const packages = {
   'apt-get': 'apt',
   gcc: 'gcc',
   losetup: 'mount',
+  faketime: 'faketime',
 } as const
 
 export type Program = keyof typeof packages

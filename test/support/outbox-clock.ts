@@ -7,6 +7,8 @@ import { type Clock, systemClock } from '../../src/clock.ts'
  */
 export class OutboxClock implements Clock {
   #mono = 1_000_000
+  /** ms that have passed in truth, whatever the clocks say. */
+  elapsed = 0
   #wall = 1_763_683_200_000
 
   constructor() {
@@ -33,9 +35,16 @@ export class OutboxClock implements Clock {
       const step = Math.min(left, 50)
       this.#mono += step
       this.#wall += step
+      this.elapsed += step
       left -= step
       mock.timers.tick(step)
     }
+  }
+
+  /** The machine is booted: CLOCK_MONOTONIC begins again. */
+  boot(): void {
+    this.#mono = 500
+    this.elapsed += 500
   }
 
   /** Somebody sets the wall clock. */

@@ -1,4 +1,4 @@
-import type { Database } from 'better-sqlite3'
+import type { Database, Statement } from 'better-sqlite3'
 
 /** What the database says about one uplink, counted from its rows and not from what the outbox believes. */
 export interface Recount {
@@ -18,6 +18,17 @@ export interface EpochCount {
   readonly issued: number
   readonly settled: number
   readonly pending: number
+}
+
+/** Books are counted again thousands of times on one database: each question is prepared once. */
+const prepared = new WeakMap<Database, Map<string, Statement>>()
+
+function prepare(database: Database, sql: string): Statement {
+  const known = prepared.get(database) ?? new Map<string, Statement>()
+  prepared.set(database, known)
+  const statement = known.get(sql) ?? database.prepare(sql)
+  known.set(sql, statement)
+  return statement
 }
 
 interface UplinkRow {
@@ -40,23 +51,24 @@ export function highestStored(database: Database): number {
 
 export function recount(database: Database): Recount[] {
   const highest = highestStored(database)
-  const epochs = database.prepare('SELECT start, first_seq FROM epoch ORDER BY start').raw().all() as [number, number][]
-  const rows = database.prepare('SELECT seq, target FROM record').raw().all() as [number, number][]
+  const epochs = prepare(database, 'SELECT start, first_seq FROM epoch ORDER BY start').raw().all() as [
+    number,
+    number,
+  ][]
+  const rows = prepare(database, 'SELECT seq, target FROM record').raw().all() as [number, number][]
   return uplinkRows(database).map((row) => {
     const done = [...pairs(row.ranges), ...pairs(row.skipped)]
     const pending = rows
       .filter(([seq, target]) => (target === 0 || target === row.uplink) && seq <= (row.wanted_through ?? highest))
       .filter(([seq]) => !done.some(([from, to]) => from <= seq && seq <= to))
       .map(([seq]) => seq)
-    const books = database
-      .prepare(
-        `SELECT epoch, delivered + dropped + rejected + not_wanted + skipped AS settled, dropped FROM account
-         WHERE uplink = ?`,
-      )
-      .all(row.uplink) as { epoch: number; settled: number; dropped: number }[]
-    const settled = new Set(done.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, i) => from + i)))
+    const books = prepare(
+      database,
+      `SELECT epoch, delivered + dropped + rejected + not_wanted + skipped AS settled, dropped FROM account
+       WHERE uplink = ?`,
+    ).all(row.uplink) as { epoch: number; settled: number; dropped: number }[]
     let first = 1
-    while (settled.has(first)) first += 1
+    for (const [from, to] of done.sort((a, b) => a[0] - b[0])) if (from <= first) first = Math.max(first, to + 1)
     return {
       held: row.wanted_through === null ? undefined : [first, row.wanted_through],
       name: row.name,
@@ -84,7 +96,7 @@ export function brokenBooks(counts: readonly Recount[]): string[] {
 }
 
 function uplinkRows(database: Database): UplinkRow[] {
-  return database.prepare('SELECT * FROM uplink ORDER BY uplink').all() as UplinkRow[]
+  return prepare(database, 'SELECT * FROM uplink ORDER BY uplink').all() as UplinkRow[]
 }
 
 function pairs(json: string): [number, number][] {
@@ -92,12 +104,12 @@ function pairs(json: string): [number, number][] {
 }
 
 function number(database: Database, sql: string): number {
-  return Number(database.prepare(sql).pluck().get() ?? 0)
+  return Number(prepare(database, sql).pluck().get() ?? 0)
 }
 
 /** The epochs, newest first. */
 export function newestFirst(database: Database): { tag: string; first_seq: number; clean: number }[] {
-  return database.prepare('SELECT tag, first_seq, clean FROM epoch ORDER BY start DESC').all() as {
+  return prepare(database, 'SELECT tag, first_seq, clean FROM epoch ORDER BY start DESC').all() as {
     tag: string
     first_seq: number
     clean: number

@@ -1,65 +1,79 @@
 import assert from 'node:assert/strict'
-import type { Database } from 'better-sqlite3'
+import type { Database, Statement } from 'better-sqlite3'
 import { silentLogger } from '../../src/log.ts'
-import type { NewRecord } from '../../src/model.ts'
+import type { LossReason } from '../../src/outbox/ledger.ts'
 import type { UplinkIdentity } from '../../src/outbox/opening.ts'
-import { type OldestRows, oldestQuestion } from '../../src/outbox/operations.ts'
 import { Outbox } from '../../src/outbox/outbox.ts'
 import { OutboxClock, turn } from './outbox-clock.ts'
 import { brokenBooks, highestStored, newestFirst, recount } from './outbox-recount.ts'
-import { HeldStorage, newOutboxDisk } from './outbox-storage.ts'
-import { madeUp, OutboxTwin } from './outbox-twin.ts'
+import type { Life } from './outbox-steps.ts'
+import { HeldStorage } from './outbox-storage.ts'
+import { OutboxTwin } from './outbox-twin.ts'
 
-const COMMIT_INTERVAL_MS = 1_000
+export const COMMIT_INTERVAL_MS = 1_000
 const GATEWAY = 'gw'
-
-/** Configuration of one life of the agent. */
-export interface Life {
-  readonly uplinks: readonly UplinkIdentity[]
-  /** The machine was booted, not only the agent started. */
-  readonly newBoot: boolean
-}
 
 /** One run of the model: an outbox on a disk that outlives it, beside its twin. */
 export class OutboxRun {
-  readonly disk: Database = newOutboxDisk()
+  readonly disk: Database
   readonly clock = new OutboxClock()
   readonly twin = new OutboxTwin()
-  #storage = new HeldStorage(this.disk, { manual: true })
+  #storage: HeldStorage
   #outbox: Outbox | undefined
-  life: Life = { uplinks: [], newBoot: false }
+  life: Life = { uplinks: [], newBoot: false, keeps: false }
   #boot = 1
   /** Began with the oldest record: numbers that were not stored any more stay open until it has passed them. */
   readonly #fromOldest = new Set<string>()
   /** One at a time, as the keeper does it. */
-  #isDropping = false
-  #dropping = Promise.resolve()
+  isDropping = false
+  /** What was begun by limits and operators: a stop waits for it, as the agent does. */
+  #underWay = new Set<Promise<unknown>>()
   #failure: unknown
+
+  readonly #rowAt: Statement
+
+  /** Begins with what is on `disk`, which is its own until the end. */
+  constructor(disk: Database) {
+    this.disk = disk
+    this.#storage = new HeldStorage(disk, { manual: true })
+    this.#rowAt = disk.prepare('SELECT 1 FROM record WHERE seq = ?')
+  }
 
   get outbox(): Outbox {
     assert.ok(this.#outbox)
     return this.#outbox
   }
 
+  get storage(): HeldStorage {
+    return this.#storage
+  }
+
+  /** Has it not died since? */
+  isLiving(outbox: Outbox): boolean {
+    return this.#outbox === outbox
+  }
+
   async open(life: Life): Promise<void> {
     this.life = life
-    if (life.newBoot) this.#boot += 1
+    if (life.newBoot) {
+      this.#boot += 1
+      this.clock.boot()
+    }
     const { disk, clock, twin } = this
     this.#storage = new HeldStorage(disk, { manual: true })
     this.#storage.onWorked = () => this.#checkDisk()
     const storedThrough = highestStored(disk)
     const before = newestFirst(disk)
-    const known = recount(disk)
+    const known = this.#rename(life)
+    const rows = rowsOf(disk)
+    for (const { name, startAt } of life.uplinks) if (!known.has(name) && startAt !== 'tail') this.#fromOldest.add(name)
     twin.head = storedThrough
-    for (const { name, startAt } of life.uplinks) {
-      if (known.some((uplink) => uplink.name === name)) continue
-      this.#beginUplink(name, startAt, storedThrough)
-    }
     const opening = Outbox.open({
       storage: this.#storage,
       clock,
       log: silentLogger,
       commitIntervalMs: COMMIT_INTERVAL_MS,
+      keepsDelivered: life.keeps,
       start: {
         gateway: GATEWAY,
         boot: `boot-${this.#boot}`,
@@ -69,34 +83,80 @@ export class OutboxRun {
         uplinks: life.uplinks,
       },
     })
-    this.#outbox = await this.finish(opening)
+    const outbox = await this.finish(opening)
+    this.#outbox = outbox
+    this.#watchLosses(outbox)
+    await this.finish(outbox.begun)
+    for (const uplink of life.uplinks) if (!known.has(uplink.name)) this.#beginUplink(uplink, { rows, storedThrough })
     this.#noteStart(storedThrough, before)
     for (const cursor of this.outbox.cursors) {
       const uplink = twin.uplink(cursor.name)
+      assert.ok(
+        uplink.paused === undefined || uplink.paused === cursor.paused,
+        `${cursor.name}: paused ${cursor.paused}`,
+      )
+      uplink.paused = cursor.paused
       uplink.openedAt = clock.mono()
       uplink.lateThrough = storedThrough
+      uplink.replayed = 0
     }
-    twin.issue(this.outbox)
+    twin.issue(this.outbox, clock.elapsed)
     await this.check()
   }
 
-  #beginUplink(name: string, startAt: 'head' | 'tail', storedThrough: number): void {
-    const uplink = this.twin.uplink(name)
-    const rows = this.disk.prepare('SELECT seq, target, body FROM record ORDER BY seq').all() as {
-      seq: number
-      target: number
-      body: string
-    }[]
-    const first = rows[0]?.seq
-    if (startAt === 'tail' || first === undefined) {
-      uplink.seen.add(storedThrough)
-      return
+  /** An uplink that is configured under a new name goes on with everything it had. Gives the names with a position. */
+  #rename(life: Life): ReadonlySet<string> {
+    const known = new Set(uplinksOf(this.disk).map(({ name }) => name))
+    const configured = new Set(life.uplinks.map(({ name }) => name))
+    for (const { name, formerly } of life.uplinks) {
+      if (formerly === undefined || !known.has(formerly) || known.has(name) || configured.has(formerly)) continue
+      this.twin.rename(formerly, name)
+      if (this.#fromOldest.delete(formerly)) this.#fromOldest.add(name)
+      known.delete(formerly)
+      known.add(name)
     }
-    this.#fromOldest.add(name)
-    uplink.seen.add(first - 1)
+    return known
+  }
+
+  /** Each loss is told to the twin when it is booked, whoever gives the record up. */
+  #watchLosses(outbox: Outbox): void {
+    const { losses } = outbox
+    const book = losses.bookFor.bind(losses)
+    losses.bookFor = (cursor, record, reason: LossReason) => {
+      book(cursor, record, reason)
+      if (!this.isLiving(outbox)) return
+      const { boots } = outbox
+      // What clocks that were vouched for say of another boot may be anything, the way the model steps them.
+      const isVague = record.boot !== boots.current.boot && boots.isKnown(record.boot) && boots.current.known
+      this.twin.lose(cursor.name, record.seq, { reason, ...(isVague ? {} : { elapsed: this.clock.elapsed }) })
+    }
+  }
+
+  /** An uplink without a position: where it begins is what its configuration says of the rows there are. */
+  #beginUplink(
+    identity: UplinkIdentity,
+    at: { readonly rows: readonly StoredRow[]; readonly storedThrough: number },
+  ): void {
+    const { name, startAt } = identity
+    const uplink = this.twin.uplink(name)
+    const begin = (uplinksOf(this.disk).find((row) => row.name === name)?.ranges[0]?.[1] ?? 0) + 1
+    const next = at.storedThrough + 1
+    const first = at.rows[0]?.seq ?? next
+    if (startAt === 'tail') assert.equal(begin, next)
+    else if (startAt === 'head') assert.equal(begin, first)
+    else if ('seq' in startAt) assert.equal(begin, Math.min(Math.max(startAt.seq, first), next))
+    else {
+      const row = at.rows.find(({ seq }) => seq === begin)
+      assert.ok(
+        begin === next || (row && this.outbox.boots.wallOf(row.boot, row.mono) >= startAt.ts),
+        `${name} at ${begin}`,
+      )
+    }
+    uplink.seen.add(begin - 1)
+    if (begin === next) this.#fromOldest.delete(name)
     const ids = this.#idsOfRows()
-    for (const { seq, target, body } of rows) {
-      if (target === 0) uplink.pending.set(seq, { id: ids(seq), body })
+    for (const { seq, target, body } of at.rows) {
+      if (target === 0 && seq >= begin) uplink.pending.set(seq, { id: ids(seq), body })
     }
   }
 
@@ -146,120 +206,13 @@ export class OutboxRun {
     return noted
   }
 
-  work(count: number): void {
-    this.#storage.work(count)
-  }
-
-  arrive(count: number): Promise<void> {
-    return this.#storage.arrive(count)
-  }
-
-  restartThread(): void {
-    this.#storage.restartThread()
-  }
-
-  append(records: readonly Pick<NewRecord, 'kind' | 'to'>[], how: 'later' | 'durable' | 'report'): void {
-    const news = records.map((record) => madeUp({ ...record, mono: this.clock.mono() }))
-    const { outbox, twin } = this
-    const confirm = () => {
-      const issued = twin.issue(outbox)
-      return () => {
-        if (this.#outbox === outbox) twin.confirmed.push(...issued)
-      }
-    }
-    if (how === 'later') {
-      outbox.append(news)
-      twin.issue(outbox)
-    } else if (how === 'durable') {
-      const promise = outbox.append(news, { durable: true })
-      this.#note(promise.then(confirm()))
-    } else {
-      const operations = news.map((record) => outbox.report(record))
-      for (let seq = outbox.head() - news.length + 1; seq <= outbox.head(); seq += 1) twin.reported.add(seq)
-      const promise = this.#storage.transact(operations)
-      this.#note(promise.then(confirm()))
-    }
-  }
-
-  /** What fails behind the back of the commands shows at the next check. */
-  #note(promise: Promise<void>): void {
-    promise.catch((error: unknown) => {
+  /** What fails behind the back of the steps shows at the next check. */
+  note(promise: Promise<unknown>): void {
+    const noted = promise.catch((error: unknown) => {
       this.#failure ??= error
     })
-  }
-
-  read(name: string, max: number): void {
-    const { outbox, twin } = this
-    const cursor = outbox.cursors.find((candidate) => candidate.name === name)
-    if (!cursor || twin.uplink(name).reading) return
-    const answer = cursor.next(max)
-    if (!(answer instanceof Promise)) {
-      twin.receive(cursor, answer, this.#isDurable)
-      return
-    }
-    twin.uplink(name).reading = true
-    this.#note(
-      answer.then((records) => {
-        if (this.#outbox !== outbox) return
-        twin.uplink(name).reading = false
-        twin.receive(cursor, records, this.#isDurable)
-      }),
-    )
-  }
-
-  /** Settles some of what is in flight, in any order. */
-  answer(name: string, picks: readonly number[], rejected: boolean): void {
-    const cursor = this.outbox.cursors.find((candidate) => candidate.name === name)
-    if (!cursor) return
-    for (const pick of picks) {
-      const { inFlight } = this.twin.uplink(name)
-      const record = inFlight[pick % Math.max(1, inFlight.length)]
-      if (!record) return
-      if (rejected) cursor.rejected(record, 'too large')
-      else cursor.delivered([record])
-      this.twin.settle(cursor, [record])
-    }
-  }
-
-  rewind(name: string): void {
-    const cursor = this.outbox.cursors.find((candidate) => candidate.name === name)
-    if (!cursor) return
-    cursor.rewind()
-    this.twin.rewind(cursor, { head: this.outbox.head(), mono: this.clock.mono() })
-  }
-
-  /** What the keeper does at a limit, with time between its question and its decision. */
-  dropOldest(count: number, kinds: 'data' | 'all'): void {
-    if (this.#isDropping) return
-    this.#isDropping = true
-    const { outbox, twin } = this
-    const reading = this.#storage.read(oldestQuestion({ after: 0, recordsMax: count, kinds }))
-    const dropping = reading.then((rows: OldestRows) => {
-      if (this.#outbox !== outbox) return undefined
-      const records = Array.from(rows.seqs, (seq, index) => ({
-        seq,
-        boot: rows.boots[index] ?? 0,
-        mono: rows.monos[index] ?? 0,
-        target: rows.targets[index] ?? 0,
-      }))
-      for (const cursor of outbox.cursors) {
-        for (const { seq } of twin.uplink(cursor.name).inFlight) assert.ok(cursor.isOutstanding(seq))
-      }
-      const free = records.filter(({ seq }) => !outbox.cursors.some((cursor) => cursor.isOutstanding(seq)))
-      const given = outbox.giveUp(records, 'max_size')
-      twin.giveUp(free.map(({ seq }) => seq))
-      return given
-    })
-    this.#dropping = dropping.then((given) => {
-      if (this.#outbox === outbox) this.#isDropping = false
-      if (given !== undefined) assert.ok(given <= count)
-    })
-    this.#note(this.#dropping)
-  }
-
-  endLossEpisodes(): void {
-    this.outbox.endLossEpisodes()
-    this.twin.issue(this.outbox)
+    this.#underWay.add(noted)
+    void noted.then(() => this.#underWay.delete(noted))
   }
 
   /** The power goes away. */
@@ -270,7 +223,10 @@ export class OutboxRun {
     const stored = highestStored(disk)
     const ids = this.#idsOfRows()
     const counts = recount(disk)
+    this.#endForgotten()
     for (const uplink of twin.uplinks.values()) {
+      // Not known to be on the disk: either is right.
+      uplink.paused = undefined
       const pending = counts.find(({ name }) => name === uplink.name)?.pending ?? new Set()
       uplink.pending = new Map([...pending].map((seq) => [seq, { id: ids(seq), body: this.#bodyOf(seq) }]))
     }
@@ -280,17 +236,32 @@ export class OutboxRun {
     await turn()
   }
 
+  /** An uplink may be gone from the disk only when an operator said so. */
+  #endForgotten(): void {
+    const known = new Set(uplinksOf(this.disk).map(({ name }) => name))
+    for (const { name, isForgotten } of [...this.twin.uplinks.values()]) {
+      assert.ok(known.has(name) || isForgotten, `${name} is forgotten`)
+      if (known.has(name)) this.twin.uplink(name).isForgotten = false
+      else this.twin.remove(name)
+      if (!known.has(name)) this.#fromOldest.delete(name)
+    }
+  }
+
   #bodyOf(seq: number): string {
     return String(this.disk.prepare('SELECT body FROM record WHERE seq = ?').pluck().get(seq))
   }
 
   /** Stops in good order; nothing at all may be lost. */
   async stop(): Promise<void> {
+    this.#storage.mood = 'ok'
     // As the agent does: the keeper of the limits ends first.
-    await this.finish(this.#dropping)
-    await this.finish(this.outbox.close())
+    await this.finish(Promise.all(this.#underWay))
+    const closing = this.outbox.close()
+    // What is booked from here on, by reads that are still on their way, is not stored any more.
     this.#outbox = undefined
+    await this.finish(closing)
     const { twin, disk } = this
+    this.#endForgotten()
     for (const { name, pending } of recount(disk)) {
       assert.deepEqual([...pending], [...twin.uplink(name).pending.keys()], `${name}: rows after a clean stop`)
     }
@@ -298,8 +269,9 @@ export class OutboxRun {
   }
 
   #forgetSessions(): void {
-    this.#dropping = Promise.resolve()
-    this.#isDropping = false
+    this.#underWay.clear()
+    this.isDropping = false
+    this.twin.mayDropBefore = 0
     for (const uplink of this.twin.uplinks.values()) {
       uplink.inFlight = []
       uplink.lastSeq = 0
@@ -308,32 +280,9 @@ export class OutboxRun {
     }
   }
 
-  /** Every uplink gets and takes everything. */
-  async drain(): Promise<void> {
-    for (const { name } of this.outbox.cursors) this.rewind(name)
-    for (let quiet = 0; quiet < 3; ) {
-      await this.finish(Promise.resolve())
-      const before = this.twin.head
-      for (const { name } of this.outbox.cursors) {
-        this.read(name, 100)
-        await this.finish(turn())
-        const { inFlight } = this.twin.uplink(name)
-        quiet = inFlight.length > 0 ? 0 : quiet
-        this.answer(name, Array(inFlight.length).fill(0), false)
-      }
-      this.clock.advance(COMMIT_INTERVAL_MS)
-      this.endLossEpisodes()
-      quiet = this.twin.head === before ? quiet + 1 : 0
-    }
-    for (let turns = 0; turns < 5; turns += 1) {
-      await this.finish(turn())
-      this.clock.advance(COMMIT_INTERVAL_MS)
-    }
-    await this.finish(turn())
-  }
-
   /** After everything was delivered, nothing is open and nothing is left but what absent uplinks hold. */
   checkDrained(): void {
+    if (this.#failure !== undefined) throw this.#failure
     const here = new Set(this.outbox.cursors.map((cursor) => cursor.name))
     const counts = recount(this.disk)
     assert.deepEqual(brokenBooks(counts.filter(({ name }) => here.has(name))), [])
@@ -354,9 +303,9 @@ export class OutboxRun {
     this.twin.checkBooks(this.outbox, () => false)
   }
 
-  readonly #isDurable = (seq: number): boolean =>
-    this.disk.prepare('SELECT 1 FROM record WHERE seq = ?').get(seq) !== undefined
+  readonly isDurable = (seq: number): boolean => this.#rowAt.get(seq) !== undefined
 
+  /** P4 on the disk, after every commit. */
   #checkDisk(): void {
     const counts = recount(this.disk)
     for (const { name, epochs } of counts) {
@@ -373,7 +322,7 @@ export class OutboxRun {
     await turn()
     if (this.#failure !== undefined) throw this.#failure
     if (!this.#outbox) return
-    this.twin.issue(this.#outbox)
+    this.twin.issue(this.#outbox, this.clock.elapsed)
     this.twin.checkBooks(this.#outbox, (name) => this.#fromOldest.has(name))
   }
 
@@ -390,6 +339,22 @@ export class OutboxRun {
 
   end(): void {
     this.clock.stop()
-    this.disk.close()
   }
+}
+
+interface StoredRow {
+  readonly seq: number
+  readonly boot: number
+  readonly mono: number
+  readonly target: number
+  readonly body: string
+}
+
+function rowsOf(disk: Database): StoredRow[] {
+  return disk.prepare('SELECT seq, boot, mono, target, body FROM record ORDER BY seq').all() as StoredRow[]
+}
+
+function uplinksOf(disk: Database): { readonly name: string; readonly ranges: readonly [number, number][] }[] {
+  const rows = disk.prepare('SELECT name, ranges FROM uplink').all() as { name: string; ranges: string }[]
+  return rows.map(({ name, ranges }) => ({ name, ranges: JSON.parse(ranges) }))
 }

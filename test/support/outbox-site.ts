@@ -12,6 +12,7 @@ import type { NewRecord, StoredRecord } from '../../src/model.ts'
 import type { Cursor } from '../../src/outbox/cursor.ts'
 import type { StartFacts } from '../../src/outbox/opening.ts'
 import { Outbox } from '../../src/outbox/outbox.ts'
+import { Salvage } from '../../src/outbox/salvage.ts'
 import type { Operation, Results, Storage } from '../../src/storage/operation.ts'
 import { StorageThread } from '../../src/storage/storage.ts'
 
@@ -37,6 +38,7 @@ export function temporaryFolder(t: TestContext): string {
 export interface SiteOptions extends Partial<StartFacts> {
   readonly folder?: string
   readonly commitIntervalMs?: number
+  readonly keepsDelivered?: boolean
   readonly clock?: Clock
   readonly log?: Logger
 }
@@ -64,6 +66,7 @@ export class Site {
   readonly file: string
   readonly storage: StorageThread
   readonly outbox: Outbox
+  readonly salvage: Salvage
   readonly clock: Clock
   readonly #mortal: MortalStorage
   #made = 0
@@ -74,17 +77,19 @@ export class Site {
     storage: StorageThread
     mortal: MortalStorage
     outbox: Outbox
+    salvage: Salvage
     clock: Clock
   }) {
     this.file = parts.file
     this.storage = parts.storage
     this.#mortal = parts.mortal
     this.outbox = parts.outbox
+    this.salvage = parts.salvage
     this.clock = parts.clock
   }
 
   static async open(t: TestContext, options: SiteOptions = {}): Promise<Site> {
-    const { clock = systemClock, log = silentLogger, commitIntervalMs = 60_000 } = options
+    const { clock = systemClock, log = silentLogger, commitIntervalMs = 60_000, keepsDelivered = false } = options
     const file = join(options.folder ?? temporaryFolder(t), 'tidegate.db')
     const storage = await StorageThread.open(file, { clock, log })
     const start: StartFacts = {
@@ -97,8 +102,13 @@ export class Site {
       ...options,
     }
     const mortal = new MortalStorage(storage)
-    const outbox = await Outbox.open({ storage: mortal, clock, log, commitIntervalMs, start })
-    const site = new Site({ file, storage, mortal, outbox, clock })
+    const outbox = await Outbox.open({ storage: mortal, clock, log, commitIntervalMs, keepsDelivered, start })
+    const salvage = new Salvage(outbox, { storage: mortal, clock, log, freeBytes: () => storage.facts.freeBytes })
+    await salvage.open()
+    storage.onSetAside = () => salvage.begin()
+    salvage.start()
+    await outbox.begun
+    const site = new Site({ file, storage, mortal, outbox, salvage, clock })
     t.after(() => site.abandon())
     return site
   }
@@ -122,6 +132,7 @@ export class Site {
   /** As the agent stops. */
   async close(): Promise<void> {
     this.#closed = true
+    await this.salvage.stop()
     await this.outbox.close()
     await this.storage.close()
   }
@@ -131,6 +142,7 @@ export class Site {
     if (this.#closed) return
     this.#closed = true
     this.#mortal.dead = true
+    await this.salvage.stop()
     // Only to stop its timers: the storage takes nothing more.
     await assert.rejects(this.outbox.close(), /the agent is dead/)
     await this.storage.close()

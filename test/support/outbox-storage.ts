@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3'
 import { outboxOperations, outboxSchema } from '../../src/outbox/sql.ts'
 import type { Operation, Results, Storage } from '../../src/storage/operation.ts'
+import { salvageSchema } from '../../src/storage/salvage/schema.ts'
 
 interface Job {
   readonly operations: readonly Operation[]
@@ -21,11 +22,28 @@ type Letter =
 
 type Answer = { readonly run: () => void }
 
+/**
+ * What the disk does with commits: `full` takes none until it is `ok` again; `unsynced` writes each, says that the sync
+ * failed, and is run again, as after a crash of the thread between the sync and its answer.
+ */
+export type DiskMood = 'ok' | 'full' | 'unsynced'
+
+type Handler = (args: never) => unknown
+
+/** A life after the other works on one disk; preparing the same statements for each would take most of the time. */
+const prepared = new WeakMap<Database.Database, Map<string, Handler>>()
+
 /** What is on the disk of a test: it outlives any number of `HeldStorage`, as a card outlives the agent. */
 export function newOutboxDisk(): Database.Database {
   const database = new Database(':memory:')
-  for (const statement of outboxSchema) database.exec(statement)
+  for (const statement of [...outboxSchema, ...salvageSchema]) database.exec(statement)
   return database
+}
+
+/** Makes a disk as good as new, which is ten times as fast as a new one: its statements stay prepared. */
+export function emptyDisk(database: Database.Database): void {
+  const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all() as string[]
+  for (const table of tables) database.exec(`DELETE FROM "${table}"`)
 }
 
 /**
@@ -35,7 +53,7 @@ export function newOutboxDisk(): Database.Database {
  */
 export class HeldStorage implements Storage {
   readonly #database: Database.Database
-  readonly #handlers = new Map<string, (args: never) => unknown>()
+  readonly #handlers: Map<string, Handler>
   readonly #manual: boolean
   #waiting: Job[] = []
   #committing: readonly Job[] | undefined
@@ -49,12 +67,18 @@ export class HeldStorage implements Storage {
   readError: Error | undefined
   commits = 0
   rowsWritten = 0
-  /** Called after each commit and each answer that the thread gave. */
+  mood: DiskMood = 'ok'
+  /** Commits that the disk did not take, or that it had to be told twice. */
+  troubles = 0
+  /** Called after each commit that the thread made. */
   onWorked: (() => void) | undefined
 
   constructor(database: Database.Database, options: { readonly manual?: boolean } = {}) {
     this.#database = database
     this.#manual = options.manual ?? false
+    const handlers = prepared.get(database) ?? new Map<string, Handler>()
+    prepared.set(database, handlers)
+    this.#handlers = handlers
   }
 
   transact<const Ops extends readonly Operation[]>(operations: Ops): Promise<Results<Ops>> {
@@ -91,12 +115,31 @@ export class HeldStorage implements Storage {
 
   /** Manual: the thread works off the next `count` messages. */
   work(count = Number.POSITIVE_INFINITY): void {
-    for (let left = count; left > 0 && !this.#dead; left -= 1) {
+    for (let left = Math.min(count, this.#letters.length); left > 0 && !this.#dead; left -= 1) {
       const letter = this.#letters.shift()
       if (!letter) return
-      this.#answers.push(letter.type === 'commit' ? this.#commit(letter.jobs) : this.#answer(letter.question))
-      this.onWorked?.()
+      if (letter.type === 'read') this.#answers.push(this.#answer(letter.question))
+      else this.#workOff(letter)
     }
+  }
+
+  #workOff(letter: Letter & { readonly type: 'commit' }): void {
+    if (this.mood === 'full') {
+      this.troubles += 1
+      this.#database.exec('BEGIN IMMEDIATE')
+      for (const job of letter.jobs) this.#run(job)
+      this.#database.exec('ROLLBACK')
+      // Tried again later; who only asks is answered meanwhile.
+      this.#letters.push(letter)
+      return
+    }
+    const answer = this.#commit(letter.jobs)
+    if (this.mood === 'unsynced') {
+      this.troubles += 1
+      this.mood = 'ok'
+      this.#letters.push(letter)
+    } else this.#answers.push(answer)
+    this.onWorked?.()
   }
 
   /** Manual: the next `count` answers reach the main thread, each as an event of its own: what it sets off runs first. */
@@ -197,7 +240,7 @@ export class HeldStorage implements Storage {
     return { run: () => this.#questions.delete(question) && question.resolve(answer) }
   }
 
-  #handler(op: string): (args: never) => unknown {
+  #handler(op: string): Handler {
     let handler = this.#handlers.get(op)
     if (!handler) {
       const prepare = outboxOperations[op]

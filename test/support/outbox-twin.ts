@@ -10,7 +10,7 @@ interface Issued {
 
 /** One uplink as it should be: what it still has to get, and what its cloud has seen. */
 export class UplinkTwin {
-  readonly name: string
+  name: string
   /** seq -> record that it wants and that has no fate yet. */
   pending = new Map<number, Issued>()
   /** Handed out in this session and not settled, oldest first. */
@@ -19,6 +19,8 @@ export class UplinkTwin {
   readonly seen = new Set<number>()
   /** Numbers given up at a limit. */
   readonly dropped = new Set<number>()
+  /** Numbers that were ever refused for good: they may be tried once more. */
+  readonly rejected = new Set<number>()
   /** Ids that the cloud took or refused for good. */
   readonly fated = new Set<string>()
   lastSeq = 0
@@ -26,10 +28,27 @@ export class UplinkTwin {
   sessions = 0
   openedAt = 0
   reading = false
+  /** undefined: an operator's change may or may not have become durable. */
+  paused: boolean | undefined = false
+  /** An operator said so; its rows may be gone. */
+  isForgotten = false
+  /** Replayed records that were answered in this life. */
+  replayed = 0
 
   constructor(name: string) {
     this.name = name
   }
+}
+
+/** How often what is rare came about, over all runs: a model that never meets it proves nothing about it. */
+export const tally = {
+  'given up at a limit': 0,
+  'given up by an operator': 0,
+  expired: 0,
+  replayed: 0,
+  'tried once more': 0,
+  renamed: 0,
+  forgotten: 0,
 }
 
 /** What must be true of the outbox, kept in plain sets. */
@@ -38,7 +57,12 @@ export class OutboxTwin {
   /** P3: what every id ever handed out stood for. */
   readonly #contents = new Map<string, string>()
   /** Ids confirmed as durable, and who wanted them. */
-  readonly confirmed: { readonly issued: Issued; readonly seq: number; readonly wantedBy: readonly string[] }[] = []
+  confirmed: { readonly issued: Issued; readonly seq: number; readonly wantedBy: readonly string[] }[] = []
+  /** What a limit or an operator may give up: numbers of the oldest rows, and everything below a number. */
+  mayGiveUp = new Set<number>()
+  mayDropBefore = 0
+  /** seq -> when it was made, in ms of true time, and how old it may grow. */
+  readonly #expires = new Map<number, { readonly madeAt: number; readonly afterMs: number }>()
   /** Ledger records of the timeline that became durable. */
   ledger: { readonly uplink: string; readonly seq: number; readonly count: number }[] = []
   head = 0
@@ -53,12 +77,17 @@ export class OutboxTwin {
   }
 
   /** Takes note of the records issued since the last call. `nameOf` gives the uplink of a number. */
-  issue(outbox: Outbox): { readonly seq: number; readonly issued: Issued; readonly wantedBy: readonly string[] }[] {
+  issue(
+    outbox: Outbox,
+    elapsed: number,
+  ): { readonly seq: number; readonly issued: Issued; readonly wantedBy: readonly string[] }[] {
     const news = []
     for (let seq = this.head + 1; seq <= outbox.head(); seq += 1) {
-      const entry = outbox.tailEntry(seq)
+      const entry = outbox.supply.tailEntry(seq)
       if (!entry) continue
-      const issued = { id: outbox.describe({ seq, boot: 0, mono: 0 }).idPrefix + seq, body: entry.body }
+      const issued = { id: outbox.supply.describe({ seq, boot: 0, mono: 0 }).idPrefix + seq, body: entry.body }
+      this.#expires.delete(seq)
+      if (entry.expires > 0) this.#expires.set(seq, { madeAt: elapsed, afterMs: entry.expires })
       const wanting = outbox.cursors.filter((cursor) => cursor.wants(entry.target))
       for (const cursor of wanting) {
         this.uplink(cursor.name).pending.set(seq, issued)
@@ -82,15 +111,17 @@ export class OutboxTwin {
   receive(cursor: Cursor, records: readonly StoredRecord[], isDurable: (seq: number) => boolean): void {
     const twin = this.uplink(cursor.name)
     for (const record of records) {
+      if (record.again) {
+        this.#receiveAgain(twin, record)
+        continue
+      }
       const { seq, idPrefix, kind, source, body } = record
       const what = `${cursor.name} got ${idPrefix}${seq} after ${record.after}`
       // What must be durable first may be passed over while the disk fails, and comes behind its successors.
       const passedOver = this.reported.has(seq) && seq < twin.lastSeq
       assert.ok(seq > twin.lastSeq || passedOver, `${what}: behind ${twin.lastSeq}`)
       assert.ok(!this.reported.has(seq) || isDurable(seq), `${what}: it is not durable`)
-      const content = JSON.stringify({ kind, source, body })
-      assert.equal(this.#contents.get(idPrefix + seq) ?? content, content, `${what}: other content before`)
-      this.#contents.set(idPrefix + seq, content)
+      this.#noteContent(idPrefix + seq, { kind, source, body })
       const wanted = twin.pending.get(seq)
       const fate = twin.dropped.has(seq) ? 'given up' : 'settled or not wanted'
       assert.ok(wanted, `${what}: it was ${fate}`)
@@ -101,7 +132,8 @@ export class OutboxTwin {
         assert.ok(!twin.pending.has(hole), `${what}: ${hole} is still to come`)
         assert.ok(!twin.seen.has(hole) || twin.dropped.has(hole), `${what}: it got ${hole} in between`)
       }
-      const isHeldBack = this.reported.has(previous) && twin.pending.has(previous)
+      // Passed over while the disk fails: it comes behind, or was given up meanwhile.
+      const isHeldBack = this.reported.has(previous) && (twin.pending.has(previous) || twin.dropped.has(previous))
       assert.ok(previous === 0 || twin.seen.has(previous) || isHeldBack, `${what}: it never got ${previous}`)
       const mayBeLate = record.late && this.reported.has(seq)
       assert.ok(mayBeLate || record.late === seq <= twin.lateThrough, `${what}: late ${record.late}`)
@@ -111,13 +143,73 @@ export class OutboxTwin {
     }
   }
 
-  settle(cursor: Cursor, records: readonly StoredRecord[]): void {
+  /** P3: an id stands for one thing. */
+  #noteContent(id: string, content: Pick<StoredRecord, 'kind' | 'source' | 'body'>): void {
+    const text = JSON.stringify(content)
+    assert.equal(this.#contents.get(id) ?? text, text, `${id}: other content before`)
+    this.#contents.set(id, text)
+  }
+
+  /** What is sent once more was settled before: it is marked, and takes nothing away from what is still to come. */
+  #receiveAgain(twin: UplinkTwin, record: StoredRecord): void {
+    const { seq, idPrefix, kind, source, body } = record
+    const what = `${twin.name} got ${idPrefix}${seq} again (${record.again})`
+    this.#noteContent(idPrefix + seq, { kind, source, body })
+    tally[record.again === 'replay' ? 'replayed' : 'tried once more'] += 1
+    assert.ok(record.late, `${what}: not marked`)
+    assert.ok(!twin.pending.has(seq), `${what}: it is still to come`)
+    assert.ok(record.again === 'replay' || twin.rejected.has(seq), `${what}: it was never rejected`)
+    twin.inFlight.push(record)
+  }
+
+  settle(cursor: Cursor, record: StoredRecord, rejected: boolean): void {
     const twin = this.uplink(cursor.name)
-    for (const { seq, idPrefix } of records) {
-      twin.pending.delete(seq)
-      twin.fated.add(idPrefix + seq)
+    twin.inFlight = twin.inFlight.filter((one) => one !== record)
+    if (record.again === 'replay' && !rejected) twin.replayed += 1
+    if (record.again) return
+    if (rejected) twin.rejected.add(record.seq)
+    twin.pending.delete(record.seq)
+    twin.fated.add(record.idPrefix + record.seq)
+  }
+
+  /** A record is given up for an uplink: it waited for it, it was not on its way, and there was a reason. */
+  lose(name: string, seq: number, how: { readonly reason: string; readonly elapsed?: number }): void {
+    const twin = this.uplink(name)
+    const what = `${name} loses ${seq} (${how.reason})`
+    assert.ok(twin.pending.delete(seq), `${what}, which it does not wait for`)
+    assert.ok(!twin.inFlight.some((record) => record.seq === seq && !record.again), `${what}, which is in flight`)
+    const expiry = this.#expires.get(seq)
+    if (how.reason === 'max_size') assert.ok(this.mayGiveUp.has(seq), `${what}, which is not among the oldest`)
+    else if (how.reason === 'operator') assert.ok(seq < this.mayDropBefore, `${what}, which is newer than was said`)
+    else assert.equal(how.reason, 'expires_after', what)
+    if (how.reason === 'expires_after') {
+      assert.ok(expiry, `${what}, which was made for ever`)
+      if (how.elapsed !== undefined) assert.ok(how.elapsed - expiry.madeAt > expiry.afterMs, `${what} too early`)
     }
-    twin.inFlight = twin.inFlight.filter((record) => !records.includes(record))
+    twin.dropped.add(seq)
+    if (how.reason === 'max_size') tally['given up at a limit'] += 1
+    else tally[how.reason === 'operator' ? 'given up by an operator' : 'expired'] += 1
+  }
+
+  /** An uplink goes on under a new name. */
+  rename(from: string, to: string): void {
+    const twin = this.uplinks.get(from)
+    if (!twin) return
+    tally.renamed += 1
+    this.uplinks.delete(from)
+    twin.name = to
+    this.uplinks.set(to, twin)
+    this.ledger = this.ledger.map((told) => (told.uplink === from ? { ...told, uplink: to } : told))
+    const newName = (name: string) => (name === from ? to : name)
+    this.confirmed = this.confirmed.map((one) => ({ ...one, wantedBy: one.wantedBy.map(newName) }))
+  }
+
+  /** An operator gave up all its claims. */
+  remove(name: string): void {
+    tally.forgotten += 1
+    this.uplinks.delete(name)
+    this.ledger = this.ledger.filter(({ uplink }) => uplink !== name)
+    this.confirmed = this.confirmed.map((one) => ({ ...one, wantedBy: one.wantedBy.filter((other) => other !== name) }))
   }
 
   rewind(cursor: Cursor, now: { readonly head: number; readonly mono: number }): void {
@@ -132,21 +224,19 @@ export class OutboxTwin {
   forget(stored: number): void {
     this.ledger = this.ledger.filter(({ seq }) => seq <= stored)
     for (const seq of this.reported) if (seq > stored) this.reported.delete(seq)
+    for (const seq of this.#expires.keys()) if (seq > stored) this.#expires.delete(seq)
     for (const uplink of this.uplinks.values()) {
+      for (const seq of uplink.rejected) if (seq > stored) uplink.rejected.delete(seq)
       for (const seq of uplink.seen) if (seq > stored) uplink.seen.delete(seq)
       for (const seq of uplink.dropped) if (seq > stored || uplink.pending.has(seq)) uplink.dropped.delete(seq)
-    }
-  }
-
-  giveUp(seqs: readonly number[]): void {
-    for (const twin of this.uplinks.values()) {
-      for (const seq of seqs) if (twin.pending.delete(seq)) twin.dropped.add(seq)
     }
   }
 
   /** P4 in memory: what the books of each uplink leave open is what it still has to get. */
   checkBooks(outbox: Outbox, isExempt: (uplink: string) => boolean): void {
     for (const cursor of outbox.cursors) {
+      const { replayed } = cursor.account.sinceStart
+      assert.ok(replayed <= this.uplink(cursor.name).replayed, `${cursor.name}: ${replayed} replayed by its books`)
       if (isExempt(cursor.name)) continue
       const open = cursor.account.issued(outbox.head()) - cursor.account.settled
       assert.equal(open, this.uplink(cursor.name).pending.size, `${cursor.name}: pending by its books`)

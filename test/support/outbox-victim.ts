@@ -1,11 +1,21 @@
 /**
- * The process that is killed: appends to two uplinks, durably and not, delivers and acknowledges, and writes into a file
- * what it confirmed to whom, one line each, before it goes on. Says `ready` on standard output.
+ * outbox-victim.ts FOLDER SEED
  *
- *   T id       this record is for north only
- *   A id       confirmed as durable
- *   D name id after body   handed to the cloud of uplink `name`
- *   B, E       a commit that somebody waits for begins, ends
+ * The process that is killed: appends to three uplinks, durably and not, delivers, acknowledges, rejects, begins sessions
+ * anew, gives records up at a limit, and writes into a file what it promised to whom, one line each, before it goes on. A
+ * line ends with `;`, so that one torn by the kill is known. Says `ready` on standard output.
+ *
+ *   S            the process runs and is about to open the database
+ *   O tag        the outbox is open, with this epoch
+ *   C n what     transaction n begins; what is in it, a letter each (see `contentsOf`)
+ *   E n          it is synced
+ *   T id         this record is for north only
+ *   H id         this outcome may be seen by nobody before it is synced
+ *   A id         confirmed as durable
+ *   D name id body   handed to the cloud of uplink `name`
+ *   X name id    refused by that cloud for good
+ *   R name       a new session begins
+ *   G id         it may be given up at a limit
  */
 import { openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,16 +23,33 @@ import { systemClock } from '../../src/clock.ts'
 import { silentLogger } from '../../src/log.ts'
 import type { NewRecord } from '../../src/model.ts'
 import type { Cursor } from '../../src/outbox/cursor.ts'
+import { type CommitArgs, oldestQuestion } from '../../src/outbox/operations.ts'
 import { Outbox } from '../../src/outbox/outbox.ts'
+import type { Operation, Results, Storage } from '../../src/storage/operation.ts'
 import { StorageThread } from '../../src/storage/storage.ts'
 import { chanceOf } from './seeded.ts'
 
-const WINDOW = 50
 const [, , folder = '', seed = '0'] = process.argv
 const testimony = openSync(join(folder, 'testimony'), 'a')
 const chance = chanceOf(Number(seed))
+tell('\nS')
 
-const storage = await StorageThread.open(join(folder, 'tidegate.db'), { clock: systemClock, log: silentLogger })
+const thread = await StorageThread.open(join(folder, 'tidegate.db'), { clock: systemClock, log: silentLogger })
+let transactions = 0
+
+/** Tells what is given to the storage thread, and when it is synced. */
+const storage: Storage = {
+  read: (question) => thread.read(question),
+  async transact<const Ops extends readonly Operation[]>(operations: Ops): Promise<Results<Ops>> {
+    transactions += 1
+    const number = transactions
+    tell(`C ${number} ${contentsOf(operations)}`)
+    const results = await thread.transact(operations)
+    tell(`E ${number}`)
+    return results
+  },
+}
+
 const outbox = await Outbox.open({
   storage,
   clock: systemClock,
@@ -34,18 +61,18 @@ const outbox = await Outbox.open({
     mono: systemClock.mono(),
     wall: systemClock.wall(),
     clockKnown: true,
-    uplinks: [
-      { name: 'north', startAt: 'tail' },
-      { name: 'south', startAt: 'tail' },
-    ],
+    uplinks: ['north', 'south', 'west'].map((name) => ({ name, startAt: 'tail' as const })),
   },
 })
+await outbox.begun
 
 let made = 0
-tell('started')
+tell(`O ${outbox.epoch}`)
 console.log('ready')
-void deliver(outbox.cursor('north'), 1)
-void deliver(outbox.cursor('south'), 4)
+void deliver(outbox.cursor('north'), { window: 50, pauseMs: 1 })
+void deliver(outbox.cursor('south'), { window: 50, pauseMs: 4 })
+void deliver(outbox.cursor('west'), { window: 20, pauseMs: 9 })
+void keepLimits()
 for (;;) {
   const from = outbox.head() + 1
   const to = chance.hits(0.2) ? 'north' : undefined
@@ -53,29 +80,70 @@ for (;;) {
   const through = outbox.head() + records.length
   // Told before: a kill may come when they are on disk already and this thread has not had its turn.
   if (to !== undefined) tellEach('T', from, through)
-  if (chance.hits(0.6)) {
-    tell('B')
+  if (chance.hits(0.5)) {
     await outbox.append(records, { durable: true })
-    tell('E')
     tellEach('A', from, through)
+  } else if (chance.hits(0.2)) {
+    const [record] = makeUp(1, 'north')
+    if (to === undefined) tellEach('T', from, from)
+    tellEach('H', from, from)
+    await storage.transact([outbox.report({ ...record, kind: 'outcome' } as NewRecord)])
+    tellEach('A', from, from)
   } else {
     outbox.append(records)
     await systemClock.wait(chance.between(0, 3))
   }
 }
 
-/** Takes what there is, loses an acknowledgement now and then, and begins a new session. */
-async function deliver(cursor: Cursor, pauseMs: number): Promise<void> {
+/** Takes what there is, refuses a record, and loses the connection with what was in flight, each now and then. */
+async function deliver(cursor: Cursor, pace: { readonly window: number; readonly pauseMs: number }): Promise<void> {
   for (;;) {
-    const records = await cursor.next(WINDOW)
-    const lines = records.map((r) => `D ${cursor.name} ${r.idPrefix}${r.seq} ${r.after ?? r.seq - 1} ${r.body}\n`)
-    if (lines.length > 0) writeSync(testimony, lines.join(''))
-    await systemClock.wait(pauseMs)
+    const records = await cursor.next(pace.window)
+    const idOf = (record: (typeof records)[number]) => record.idPrefix + record.seq
+    if (records.length > 0) tell(records.map((record) => `D ${cursor.name} ${idOf(record)} ${record.body}`).join(';\n'))
+    await systemClock.wait(pace.pauseMs)
     if (chance.hits(0.05)) {
       cursor.rewind()
       tell(`R ${cursor.name}`)
-    } else cursor.delivered(records)
+      continue
+    }
+    const refused = chance.hits(0.1) ? records.find((record) => record.kind === 'data') : undefined
+    if (refused) {
+      tell(`X ${cursor.name} ${idOf(refused)}`)
+      cursor.rejected(refused, 'too large')
+    }
+    cursor.delivered(records.filter((record) => record !== refused))
   }
+}
+
+/** As the keeper does it: asks for the oldest readings, and gives them up in one transaction. */
+async function keepLimits(): Promise<void> {
+  for (;;) {
+    await systemClock.wait(chance.between(1, 6))
+    const rows = await storage.read(oldestQuestion({ after: 0, recordsMax: chance.between(1, 60), kinds: 'data' }))
+    const records = Array.from(rows.seqs, (seq, index) => ({
+      seq,
+      boot: rows.boots[index] ?? 0,
+      mono: rows.monos[index] ?? 0,
+      target: rows.targets[index] ?? 0,
+    }))
+    if (records.length === 0) continue
+    tell(records.map((record) => `G ${outbox.supply.describe(record).idPrefix}${record.seq}`).join(';\n'))
+    await outbox.giveUp(records, 'max_size')
+  }
+}
+
+/** `s` the start of an epoch, `r` rows are removed, `l` a limit gives records up, `x` rejected records, `-` none of them. */
+function contentsOf(operations: readonly Operation[]): string {
+  const commits = operations.filter(({ op }) => op === 'outbox.commit').map(({ args }) => args as CommitArgs)
+  const has = (letter: string, is: (commit: CommitArgs) => boolean) => (commits.some(is) ? letter : '')
+  const letters = [
+    has('s', ({ absent }) => absent !== undefined),
+    has('r', ({ remove = [] }) => remove.length > 0),
+    has('l', ({ losses = [] }) => losses.length > 0),
+    has('x', ({ rejected = [] }) => rejected.length > 0),
+  ]
+  return letters.join('') || '-'
 }
 
 function makeUp(count: number, to: string | undefined): NewRecord[] {
@@ -87,11 +155,10 @@ function makeUp(count: number, to: string | undefined): NewRecord[] {
 }
 
 function tellEach(word: string, from: number, through: number): void {
-  let lines = ''
-  for (let seq = from; seq <= through; seq += 1) lines += `${word} gw/${outbox.epoch}/${seq}\n`
-  writeSync(testimony, lines)
+  const seqs = Array.from({ length: through - from + 1 }, (_, index) => from + index)
+  tell(seqs.map((seq) => `${word} gw/${outbox.epoch}/${seq}`).join(';\n'))
 }
 
-function tell(line: string): void {
-  writeSync(testimony, `${line}\n`)
+function tell(lines: string): void {
+  writeSync(testimony, `${lines};\n`)
 }

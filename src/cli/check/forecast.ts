@@ -30,11 +30,17 @@ const envelopeCharacters = 74
 const publishBytes = 8
 /** Row header, seq, stamps and source of a stored record; the id and the time are not stored with it. */
 const rowBytes = 24
-const pageBytes = 4096
+/** Of the database (storage/database.ts). */
+export const pageBytes = 1024
 /** A page in the write-ahead log has a header (https://sqlite.org/fileformat2.html#walformat). */
 const framePageBytes = pageBytes + 24
-/** What a synced write costs below the database: the file system's own blocks. */
-const syncBytes = 4096
+/** Of a page, what rows that are only ever added behind each other fill. */
+const pageFill = 0.9
+/** What the card is given at once: the file system's block. */
+const blockBytes = 4096
+/** ext4 writes its journal at most so often for a log that only changes its time, three blocks each. */
+const journalMs = 5_000
+const journalBytes = 3 * blockBytes
 
 export function forecast(settings: Settings): Forecast {
   const devices = settings.connections.flatMap((connection) =>
@@ -56,7 +62,7 @@ export function forecast(settings: Settings): Forecast {
     })),
     outbox: { sizeDays, maxAgeDays, usedBytesMax: Math.min(sizeDays, maxAgeDays) * perDay * stored },
     flashBytesPerDayOffline:
-      flashBytes(settings.outbox.commitIntervalMs, { recordsPerSecond, stored }) * (dayMs / 1000),
+      flashBytesPerSecond(settings.outbox.commitIntervalMs, { recordsPerSecond, stored }) * (dayMs / 1000),
   }
 }
 
@@ -99,16 +105,23 @@ function storedBytes(settings: Settings, recordBytes: number): number {
 }
 
 /**
- * Bytes a second during an outage: each commit writes the pages that its rows touch into the log and syncs, and later each
- * page once into the database.
+ * Bytes a second during an outage, as measured on ext4 (docs/figures.md): each commit writes the pages that its rows touch
+ * into the log, in whole blocks, and later each page goes once into the database. `stored` are the bytes of a row.
  */
-function flashBytes(commitIntervalMs: number, load: { recordsPerSecond: number; stored: number }): number {
+export function flashBytesPerSecond(
+  commitIntervalMs: number,
+  load: { readonly recordsPerSecond: number; readonly stored: number },
+): number {
   const { recordsPerSecond, stored } = load
   if (recordsPerSecond === 0) return 0
   // A commit is due when its oldest record is one interval old; the next interval begins with the next record.
   const commits = recordsPerSecond / (1 + (recordsPerSecond * commitIntervalMs) / 1000)
-  const pages = 1 + ((recordsPerSecond / commits) * stored) / pageBytes
-  return commits * (pages * framePageBytes + syncBytes) + recordsPerSecond * stored
+  const newPages = ((recordsPerSecond / commits) * stored) / (pageBytes * pageFill)
+  // The page that was last; and with new ones the one above them and the first of the file.
+  const pages = 1 + newPages + 2 * Math.min(1, newPages)
+  const log = commits * (pages * framePageBytes + blockBytes)
+  const journal = Math.min(commits, 1000 / journalMs) * journalBytes
+  return log + journal + (recordsPerSecond * stored) / pageFill
 }
 
 function sum(values: readonly number[]): number {

@@ -87,18 +87,19 @@ function outboxText(settings: Settings, estimate: Forecast): string {
   const size = formatLimit(settings.outbox.maxSizeBytes)
   if (!Number.isFinite(sizeDays)) return `${size}, and nothing to keep in it`
   const holds = `${size} would hold about ${days(sizeDays)} offline`
-  if (sizeDays <= maxAgeDays)
-    return `${size} holds about ${days(sizeDays)} offline, then the oldest readings are given up`
+  const then = settings.outbox.whenFull === 'pause_polling' ? 'polling pauses' : 'the oldest readings are given up'
+  if (sizeDays <= maxAgeDays) return `${size} holds about ${days(sizeDays)} offline, then ${then}`
   return `${holds}; the limit of ${days(maxAgeDays)} is reached first, at about ${formatSize(usedBytesMax)}`
 }
 
 /** P10: what is acknowledged before a commit is due never reaches the card. */
 function onlineText(settings: Settings): string {
-  const { commitIntervalMs } = settings.outbox
+  const { commitIntervalMs, keepDeliveredMs } = settings.outbox
   const slow = settings.uplinks.find(
     (uplink) => uplink.batch !== undefined && uplink.batch.waitMaxMs >= commitIntervalMs,
   )
   if (commitIntervalMs === 0) return 'online every reading is written (commit_interval is 0s)'
+  if (keepDeliveredMs > 0) return 'online every reading is written (keep_delivered is above 0s)'
   if (slow) return `online every reading is written (${slow.name} waits longer than commit_interval)`
   return `online nothing is written while acknowledgements take less than ${formatDuration(commitIntervalMs)}`
 }

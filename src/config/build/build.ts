@@ -4,6 +4,7 @@ import { buildConnections } from './connections.ts'
 import type { Context } from './context.ts'
 import { buildDevices } from './devices.ts'
 import { checkNames } from './names.ts'
+import { buildOutbox } from './outbox.ts'
 import { buildUplinks } from './uplinks.ts'
 
 /**
@@ -11,7 +12,7 @@ import { buildUplinks } from './uplinks.ts'
  * is only complete when the context has no errors afterwards.
  */
 export function buildSettings(context: Context): Settings {
-  const { gateway, outbox, inbox } = context.file
+  const { gateway, inbox } = context.file
   checkNames(context)
   const devices = buildDevices(context)
   const connections = buildConnections(context, devices)
@@ -22,7 +23,7 @@ export function buildSettings(context: Context): Settings {
     connections,
     commands,
     uplinks,
-    outbox: { commitIntervalMs: outbox.commit_interval, maxAgeMs: outbox.max_age, maxSizeBytes: outbox.max_size },
+    outbox: buildOutbox(context),
     inbox: { keepHistoryMs: inbox.keep_history },
   }
 }

@@ -52,7 +52,7 @@ function textDevice(context: Context, name: string, device: Device): DeviceSetti
   context.refuse(path, keys, 'has no meaning on a serial-text connection')
   const points: PointSettings[] = []
   for (const [pointName, point] of Object.entries(device.points)) {
-    const built = buildTextPoint(context, [...path, 'points', pointName], point)
+    const built = buildTextPoint(context, [...path, 'points', pointName], { point, device })
     if (built) points.push(built)
   }
   checkPattern(context, path, device.pattern)

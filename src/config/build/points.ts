@@ -5,6 +5,7 @@ import type { Device } from '../schema/device.ts'
 import { type Point, pointDefaults, pointTypes } from '../schema/point.ts'
 import { anyOf } from '../suggest.ts'
 import type { Context } from './context.ts'
+import { expiryOf } from './expiry.ts'
 import { buildMarkers } from './markers.ts'
 import { bitsOf, registersOf } from './widths.ts'
 
@@ -44,6 +45,7 @@ export function buildPoint(
     invalid: buildMarkers(context, path, { point, type }),
     ...(point.unit === undefined ? {} : { unit: point.unit }),
     kind: point.kind,
+    ...expiryOf(point, device),
     ...(point.min === undefined ? {} : { min: point.min }),
     ...(point.max === undefined ? {} : { max: point.max }),
   }

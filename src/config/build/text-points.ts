@@ -1,14 +1,21 @@
 import type { PointSettings } from '../../settings.ts'
 import type { Path } from '../problem.ts'
+import type { Device } from '../schema/device.ts'
 import { type Point, pointDefaults } from '../schema/point.ts'
 import { anyOf } from '../suggest.ts'
 import type { Context } from './context.ts'
+import { expiryOf } from './expiry.ts'
 
 const meaningless = ['ref', 'register', 'address', 'bit', 'length', 'byte_order', 'min', 'max', 'interval']
 const types = ['number', 'string', 'bool'] as const
 
 /** A point of a text device: what the named group of the pattern holds. Undefined when it is wrong, which is told. */
-export function buildTextPoint(context: Context, path: Path, point: Point): PointSettings | undefined {
+export function buildTextPoint(
+  context: Context,
+  path: Path,
+  options: { readonly point: Point; readonly device: Device },
+): PointSettings | undefined {
+  const { point, device } = options
   const before = context.errors.length
   context.refuse(path, meaningless, 'has no meaning for a text device')
   if (point.access !== 'ro') {
@@ -41,6 +48,7 @@ export function buildTextPoint(context: Context, path: Path, point: Point): Poin
     invalid,
     ...(point.unit === undefined ? {} : { unit: point.unit }),
     kind: point.kind,
+    ...expiryOf(point, device),
   }
 }
 

@@ -34,6 +34,7 @@ function buildMqtt(
   const clientId = fillGateway(uplink.client_id ?? context.gatewayId, context.gatewayId)
   checkClientId(context, path, { clientId, urls, taken })
   checkTimes(context, path, uplink)
+  checkFormerName(context, path, uplink.formerly)
   const password = buildSecret(context, [...path, 'password'], uplink.password)
   if (password !== undefined) checkPlainPassword(context, path, { password: uplink.password ?? '', urls })
   const username =
@@ -59,6 +60,7 @@ function buildMqtt(
     ackTimeoutMs: uplink.ack_timeout,
     delivery: 'at_least_once',
     startAt: uplink.start_at,
+    ...(uplink.formerly === undefined ? {} : { formerly: uplink.formerly }),
     ...(batch === undefined ? {} : { batch }),
     backoff: { minMs: uplink.backoff.min, maxMs: uplink.backoff.max },
     ...(commands === undefined ? {} : { commands }),
@@ -118,6 +120,25 @@ function checkClientId(
     }
     taken.set(session, name)
   }
+}
+
+/** A position has one owner, else two uplinks would share out the records. */
+function checkFormerName(context: Context, path: Path, formerly: string | undefined): void {
+  if (formerly === undefined) return
+  const place = [...path, 'formerly']
+  const own = String(path[1])
+  if (formerly === own) {
+    context.error(place, `${own} is its name today`, { hint: 'remove it' })
+    return
+  }
+  if (context.names(['uplinks']).includes(formerly)) {
+    const message = `uplinks.${formerly} is in the file too and keeps its position`
+    context.error(place, message, { hint: `remove this, or uplinks.${formerly}` })
+    return
+  }
+  const claims = Object.entries(context.file.uplinks).filter(([, uplink]) => uplink.formerly === formerly)
+  const other = claims.find(([name]) => name !== own)
+  if (other) context.error(place, `uplinks.${other[0]} was formerly ${formerly} too; only one can go on for it`)
 }
 
 function checkTimes(context: Context, path: Path, uplink: Uplink): void {

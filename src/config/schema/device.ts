@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { text, whole } from '../field.ts'
 import { labels } from './gateway.ts'
-import { byteOrder, interval, point, registersMax } from './point.ts'
+import { byteOrder, expiry, interval, point, registersMax } from './point.ts'
 
 /** MODBUS Messaging on TCP/IP V1.0b, 4.4.2: 255 addresses the server itself when there is no bus behind it. */
 export const unitIdOfTcpServer = 255
@@ -26,6 +26,9 @@ export const device = z.strictObject({
       description: `Modbus address, 1..${unitIdMax}; on TCP also 0 and ${unitIdOfTcpServer}. Default on TCP: ${unitIdDefault}.`,
     }),
   interval: interval().prefault('10s').meta({ description: 'How often its points are read.' }),
+  expires_after: expiry().meta({
+    description: 'Readings older than this are not sent any more, but counted as dropped. Default: sent however late.',
+  }),
   byte_order: byteOrder().prefault('ABCD').meta({ description: 'Order of the bytes of its 32 and 64-bit points.' }),
   max_registers: whole(1, registersMax, 'one Modbus request reads no more')
     .prefault(registersMax)

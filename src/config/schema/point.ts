@@ -36,6 +36,8 @@ const rawValue = z.union([z.int(), z.bigint(), z.number(), z.nan()], {
 
 export const interval = () => duration({ min: '10ms', max: '30d' })
 
+export const expiry = () => duration({ min: '1s', max: '3650d' }).optional()
+
 export const byteOrder = () => choice(byteOrders)
 
 export const point = z.strictObject({
@@ -91,6 +93,9 @@ export const point = z.strictObject({
   min: real().optional().meta({ description: 'The smallest value a command may write, after scaling.' }),
   max: real().optional().meta({ description: 'The largest value a command may write, after scaling.' }),
   interval: interval().optional().meta({ description: 'How often it is read. Default: that of the device.' }),
+  expires_after: expiry().meta({
+    description: 'A reading older than this is not sent any more, but counted as dropped. Default: that of the device.',
+  }),
 })
 
 export type Point = z.output<typeof point>

@@ -1,5 +1,9 @@
 import { z } from 'zod'
-import { duration, size } from '../field.ts'
+import { choice, duration, size } from '../field.ts'
+
+/** Below this there would be next to no room for records beside the log. */
+const maxSizeMin = '16MiB'
+const logShare = 'the log is part of it'
 
 export const outbox = z
   .strictObject({
@@ -9,9 +13,22 @@ export const outbox = z
     max_age: duration({ min: '1m', max: '3650d' })
       .prefault('30d')
       .meta({ description: 'Readings older than this are given up, counted and reported.' }),
-    max_size: size({ min: '4MiB', max: '1TiB' })
-      .prefault('1GiB')
-      .meta({ description: 'Space on disk; beyond it the oldest readings are given up, counted and reported.' }),
+    max_size: size({ min: maxSizeMin, max: '1TiB', note: logShare }).prefault('1GiB').meta({
+      description: 'Space on disk, with the log; beyond it the oldest readings are given up, counted and reported.',
+    }),
+    min_free_disk: size({ max: '1TiB' })
+      .prefault('256MiB')
+      .meta({
+        description: `While the disk has less free than this, the store does not grow beyond what it has (${maxSizeMin} it always has): new readings take the place of the oldest.`,
+      }),
+    when_full: choice(['drop_oldest', 'pause_polling']).prefault('drop_oldest').meta({
+      description:
+        'drop_oldest: new readings take the place of the oldest. pause_polling: nothing is read until there is room again; commands still go through.',
+    }),
+    keep_delivered: duration({ max: '3650d' }).prefault('0s').meta({
+      description:
+        'How long what every uplink has is kept, to be sent again on demand. It is the first to go when space is short. Above 0s every reading is written to flash.',
+    }),
   })
   .prefault({})
   .meta({ description: 'The store of records that are not delivered yet.' })

@@ -1,6 +1,8 @@
 import { z } from 'zod'
-import { choice, duration, flag, parsed, size, text, whole } from '../field.ts'
+import type { StartAt } from '../../settings.ts'
+import { duration, flag, joined, parsed, size, text, whole } from '../field.ts'
 import { keySourcePattern, parseKeySource } from '../key-source.ts'
+import { parseStartAt, startWords } from '../start-at.ts'
 
 /** MQTT packet identifiers and Receive Maximum are 16-bit numbers (MQTT 5.0, 2.2.1 and 3.1.2.11.3). */
 const packetsMax = 65_535
@@ -121,8 +123,16 @@ const mqtt = z
     ack_timeout: duration({ min: '1s', max: '1h' })
       .prefault('30s')
       .meta({ description: 'Without any acknowledgement for this long the session is opened anew.' }),
-    start_at: choice(['head', 'tail']).prefault('head').meta({
-      description: 'Where a new uplink begins: head, the oldest record there is, or tail, only new ones.',
+    start_at: z
+      .union([z.enum(startWords), z.string(), z.int()], { error: 'expected head, tail, a time or a record number' })
+      .transform(startAt)
+      .prefault('head')
+      .meta({
+        description:
+          'Where a new uplink begins: head, the oldest record there is; tail, only new ones; a time such as 2026-11-20T06:00:00Z; or the number of a record.',
+      }),
+    formerly: text({ max: 64 }).optional().meta({
+      description: 'The name this uplink had before; it goes on where that one stood. Default: none.',
     }),
     batch,
     backoff,
@@ -138,4 +148,11 @@ function wrongProtocol(issue: { input?: unknown }): string {
   const given = String(issue.input)
   const hint = /^3/.test(given) ? '\nwrite 3.1.1' : ''
   return `expected 5 or 3.1.1, got ${given}${hint}`
+}
+
+function startAt(given: string | number, context: z.core.$RefinementCtx<string | number>): StartAt {
+  const read = parseStartAt(given)
+  if ('value' in read) return read.value.startAt
+  context.addIssue({ code: 'custom', message: joined(read) })
+  return z.NEVER
 }

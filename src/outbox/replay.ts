@@ -1,0 +1,194 @@
+import type { StoredRecord } from '../model.ts'
+import type { Account } from './account.ts'
+import type { Page, RecordColumns } from './operations.ts'
+import { eachRow, type PageRow } from './page-rows.ts'
+import { Ranges } from './ranges.ts'
+
+/** What the replay needs of the outbox around it. */
+export interface ReplayHost {
+  readPage(from: number, through: number, uplink: number, recordsMax?: number): Promise<Page>
+  readRetries(uplink: number, after: number, recordsMax: number): Promise<RecordColumns>
+  describe(entry: { seq: number; boot: number; mono: number }): Pick<StoredRecord, 'idPrefix' | 'ts' | 'clockKnown'>
+  /** A rejected record was delivered after all: its row goes with the next commit. */
+  forgiven(uplink: number, seq: number): void
+}
+
+/**
+ * What one uplink sends a second time because an operator said so: kept rows, and rejected records that are tried once
+ * more. It has its turn when nothing is left that was never sent, so it delays no fresh reading; it goes on after a
+ * restart with what was not acknowledged.
+ */
+export class Replay {
+  readonly #host: ReplayHost
+  readonly #uplink: number
+  readonly #account: Account
+  /** Kept rows to send again: closed ranges, in order. */
+  #ranges: (readonly [number, number])[]
+  /** Of these, what was acknowledged in this run, or has no row any more. */
+  #done = new Ranges()
+  #at = 0
+  /** All is handed out; the rest is up to the cloud. */
+  #allRead = false
+  #hasRetries: boolean
+  #retriesAfter = 0
+  /** Rejected records that were settled in this run: their rows may still be marked. */
+  readonly #retried = new Set<number>()
+  #buffer: StoredRecord[] = []
+  /** The ranges differ from what is stored. */
+  changed = false
+
+  constructor(
+    host: ReplayHost,
+    options: {
+      readonly uplink: number
+      readonly account: Account
+      readonly ranges: readonly (readonly [number, number])[]
+      readonly hasRetries: boolean
+    },
+  ) {
+    this.#host = host
+    this.#uplink = options.uplink
+    this.#account = options.account
+    this.#ranges = [...options.ranges]
+    this.#hasRetries = options.hasRetries
+  }
+
+  /** Kept rows of [from, through] are to be sent again. */
+  add(from: number, through: number): void {
+    this.#ranges = new Ranges([...this.remaining(), [from, through]]).toJSON()
+    this.#done = new Ranges()
+    this.#startOver()
+    this.changed = true
+  }
+
+  /** Rejected records were marked to be tried once more. */
+  addRetries(): void {
+    this.#hasRetries = true
+    this.#retriesAfter = 0
+    this.#retried.clear()
+  }
+
+  /** What is left, for the next start. */
+  remaining(): [number, number][] {
+    return this.#ranges.flatMap(([from, through]): [number, number][] => {
+      const left = this.#done.nextOutside(from)
+      return left <= through ? [[left, through]] : []
+    })
+  }
+
+  /** The lowest row that is still needed; Infinity when none is. */
+  get first(): number {
+    return this.#ranges.length === 0
+      ? Number.POSITIVE_INFINITY
+      : Math.min(Number.POSITIVE_INFINITY, ...this.remaining().map(([from]) => from))
+  }
+
+  /** The next records to send again, at most `max`; empty: nothing is left. */
+  next(max: number): readonly StoredRecord[] | Promise<readonly StoredRecord[]> {
+    if (this.#buffer.length > 0) return this.#buffer.splice(0, max)
+    if (!this.#hasRetries && (this.#ranges.length === 0 || this.#allRead)) return []
+    return this.#read(max)
+  }
+
+  async #read(max: number): Promise<readonly StoredRecord[]> {
+    while (this.#hasRetries && this.#buffer.length === 0) await this.#readRetries(max)
+    while (this.#buffer.length === 0 && this.#ranges.length > 0 && !this.#allRead) await this.#readKept(max)
+    return this.#buffer.splice(0, max)
+  }
+
+  async #readRetries(max: number): Promise<void> {
+    const page = await this.#host.readRetries(this.#uplink, this.#retriesAfter, max)
+    this.#retriesAfter = page.seqs.at(-1) ?? this.#retriesAfter
+    if (page.seqs.length < max) this.#hasRetries = false
+    this.#take(page, 'retry')
+  }
+
+  /** Reads on behind what was read; ends the replay when nothing is left to read. */
+  async #readKept(max: number): Promise<void> {
+    const range = this.remaining().find(([, through]) => through >= this.#at)
+    if (!range) {
+      this.#allRead = true
+      return
+    }
+    const from = Math.max(range[0], this.#at)
+    const page = await this.#host.readPage(from, range[1], this.#uplink, max)
+    this.#close(from, page)
+    this.#at = page.examined + 1
+    this.#take(page, 'replay')
+  }
+
+  /** Numbers without a row were removed in the meantime: there is nothing to send for them. */
+  #close(from: number, page: Page): void {
+    let expected = from
+    for (const seq of page.seqs) {
+      this.#done.add(expected, seq - 1)
+      expected = seq + 1
+    }
+    this.#done.add(expected, page.examined)
+    this.changed = true
+  }
+
+  #take(page: RecordColumns, again: 'replay' | 'retry'): void {
+    let previous: number | undefined
+    eachRow(page, (row) => {
+      if (again === 'retry' ? this.#retried.has(row.seq) : this.#done.has(row.seq)) return
+      this.#buffer.push(this.#record(row, again, again === 'replay' ? previous : undefined))
+      previous = row.seq
+    })
+  }
+
+  #record(row: PageRow, again: 'replay' | 'retry', previous: number | undefined): StoredRecord {
+    const { seq, kind, source, body, boot, mono } = row
+    const record = { seq, kind, source, body, boot, mono, ...this.#host.describe(row), late: true, again }
+    return previous === undefined || previous === seq - 1 ? record : { ...record, after: previous }
+  }
+
+  /** The cloud took it (again). */
+  delivered(record: StoredRecord): void {
+    if (record.again === 'retry') {
+      if (this.#retried.has(record.seq)) return
+      this.#retried.add(record.seq)
+      this.#account.forgive(record.seq)
+      this.#host.forgiven(this.#uplink, record.seq)
+      return
+    }
+    if (this.#done.has(record.seq)) return
+    this.#account.replayed(record.seq)
+    this.#settle(record.seq)
+  }
+
+  /** The cloud does not take it (any more); true when it goes back to the rejected records. */
+  rejected(record: StoredRecord): boolean {
+    if (record.again === 'replay') {
+      this.#settle(record.seq)
+      return false
+    }
+    if (this.#retried.has(record.seq)) return false
+    this.#retried.add(record.seq)
+    return true
+  }
+
+  #settle(seq: number): void {
+    this.#done.add(seq, seq)
+    this.changed = true
+    this.#forgetDone()
+  }
+
+  #forgetDone(): void {
+    if (this.#ranges.length > 0 && this.remaining().length === 0) this.#ranges = []
+  }
+
+  /** A new session: what has no answer is sent again. */
+  rewind(): void {
+    this.#startOver()
+    if (this.#retriesAfter === 0) return
+    this.#retriesAfter = 0
+    this.#hasRetries = true
+  }
+
+  #startOver(): void {
+    this.#buffer = []
+    this.#at = 0
+    this.#allRead = false
+  }
+}

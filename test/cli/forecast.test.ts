@@ -1,0 +1,33 @@
+/** What `tidegate check` says of flash, against what was measured at the block device (test/bench/flash.ts). */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { flashBytesPerSecond, pageBytes } from '../../src/cli/check/forecast.ts'
+import { PAGE_BYTES } from '../../src/storage/database.ts'
+
+/** Readings of 200 bytes, and 24 of a row around them. */
+const stored = 224
+
+/** Readings a second, commit interval in ms, bytes a reading at the device. */
+const measured = [
+  [1, 1_000, 5_911.9],
+  [2, 1_000, 4_061.9],
+  [10, 1_000, 1_471.8],
+  [50, 1_000, 756.4],
+  [200, 1_000, 603.5],
+  [2, 0, 7_181.7],
+  [50, 0, 6_109.6],
+  [2, 10_000, 1_617.9],
+  [50, 10_000, 589.0],
+] as const
+
+for (const [recordsPerSecond, commitIntervalMs, bytes] of measured) {
+  test(`${recordsPerSecond} readings a second, a commit every ${commitIntervalMs} ms: within 1.5 of what was measured`, () => {
+    const estimate = flashBytesPerSecond(commitIntervalMs, { recordsPerSecond, stored }) / recordsPerSecond
+    const factor = estimate / bytes
+    assert.ok(factor < 1.5 && factor > 1 / 1.5, `${estimate.toFixed(0)} bytes a reading, measured ${bytes}`)
+  })
+}
+
+test('the estimate knows the page size of the database', () => {
+  assert.equal(pageBytes, PAGE_BYTES)
+})
