@@ -51,6 +51,7 @@ export function overview(parts: Parts): Status {
       maxBytes: settings.outbox.maxSizeBytes,
       commits: storage.commits,
       writtenRecords: outbox.writtenRecords,
+      ...absentOf(outbox),
     },
     inbox: inbox.status(),
     storage: storageStatus,
@@ -59,7 +60,7 @@ export function overview(parts: Parts): Status {
       devices,
       uplinks,
       storage: storageStatus,
-      losses: [...lossesOf(outbox), ...limitsOf(parts.keeper), ...salvageOf(parts.salvage)],
+      losses: [...lossesOf(outbox), ...claimsOf(outbox), ...limitsOf(parts.keeper), ...salvageOf(parts.salvage)],
     }),
   }
 }
@@ -76,7 +77,7 @@ function deviceStatus(poller: Poller, lastValues: LastValues, mono: number): Dev
 function uplinkStatus(uplink: Uplink, outbox: Outbox): UplinkStatus {
   const own = uplink.status()
   const cursor = outbox.cursor(own.name)
-  return { ...own, ...booksOf(cursor, outbox) }
+  return { ...own, ...(cursor.paused ? { paused: true } : {}), ...booksOf(cursor, outbox) }
 }
 
 function booksOf(cursor: Cursor, outbox: Outbox) {
@@ -89,6 +90,28 @@ function booksOf(cursor: Cursor, outbox: Outbox) {
     pending: issued - cursor.account.settled,
     ...(oldest === undefined ? {} : { oldestPendingAgeMs: oldest }),
   }
+}
+
+function absentOf(outbox: Outbox): Pick<Status['outbox'], 'absent'> {
+  const absent = outbox.absent.map(({ name, account, wantedThrough }) => ({
+    name,
+    pending: Math.max(0, account.issued(wantedThrough ?? 0) - account.settled),
+  }))
+  return absent.length > 0 ? { absent } : {}
+}
+
+/** What nobody but an operator can end. */
+function claimsOf(outbox: Outbox): string[] {
+  const paused = outbox.cursors.filter((cursor) => cursor.paused)
+  return [
+    ...paused.map(({ name }) => `uplink ${name} is paused by an operator (tidegate outbox resume ${name})`),
+    ...(absentOf(outbox).absent ?? [])
+      .filter(({ pending }) => pending > 0)
+      .map(
+        ({ name, pending }) =>
+          `${pending} records are kept for uplink ${name}, which is not configured any more (tidegate outbox forget ${name})`,
+      ),
+  ]
 }
 
 /** What this run lost or cannot read. Losses of earlier runs are in the books and were reported to the cloud. */

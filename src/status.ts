@@ -60,6 +60,8 @@ export interface UplinkStatus {
   readonly type: string
   readonly state: 'connecting' | 'online' | 'offline' | 'stopped'
   readonly sinceMs: number
+  /** It is handed no records until an operator resumes it. */
+  readonly paused?: boolean
   readonly problem?: { readonly code: string; readonly message: string }
   readonly nextTryInMs?: number
   /** Numbers of this epoch and of earlier ones that are not settled (P4). */
@@ -86,6 +88,8 @@ export interface OutboxStatus {
   readonly maxBytes: number
   readonly commits: number
   readonly writtenRecords: number
+  /** Uplinks that are not in the configuration and keep their records until they are forgotten by hand. */
+  readonly absent?: readonly { readonly name: string; readonly pending: number }[]
 }
 
 export interface InboxStatus {

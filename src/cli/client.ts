@@ -40,13 +40,23 @@ export async function askLong(
   onProgress: (done: number, of: number) => void,
 ): Promise<unknown> {
   const answer = await open(stateDir, { waitMs: ORDER_WAIT_MAX_MS, ...call })
-  for await (const text of createInterface({ input: answer })) {
-    const line = JSON.parse(text) as LongLine
-    if ('result' in line) return line.result
-    if ('error' in line) throw refused(line.error)
-    onProgress(line.done, line.of)
+  try {
+    for await (const text of createInterface({ input: answer })) {
+      const line = JSON.parse(text) as LongLine
+      if ('result' in line) return line.result
+      if ('error' in line) throw refused(line.error)
+      onProgress(line.done, line.of)
+    }
+  } catch (error) {
+    if (error instanceof GatewayError) throw error
+    throw cutShort(error)
   }
-  throw new GatewayError('agent_unreachable', 'the agent ended before it had answered', {
+  throw cutShort()
+}
+
+function cutShort(cause?: unknown): GatewayError {
+  return new GatewayError('agent_unreachable', 'the agent ended before it had answered', {
+    cause,
     hint: 'look what it does: journalctl -u tidegate -n 50',
   })
 }

@@ -91,7 +91,7 @@ function deviceProblem(device: DeviceStatus): string {
 
 function uplinkRow(uplink: UplinkStatus): string[] {
   const state = uplink.state === 'offline' ? 'OFFLINE' : uplink.state
-  const problems: string[] = []
+  const problems: string[] = uplink.paused ? ['paused by an operator'] : []
   if (uplink.problem !== undefined && uplink.state !== 'online') {
     const retry = uplink.nextTryInMs === undefined ? '' : `, retry in ${formatDuration(uplink.nextTryInMs)}`
     problems.push(`${uplink.problem.message}${retry}`)
@@ -114,7 +114,7 @@ function outboxText({ outbox, storage }: Status): string {
   const parts = [
     `${formatSize(outbox.usedBytes)} of ${formatSize(outbox.maxBytes)}`,
     `${formatCount(outbox.tail)} in memory`,
-    `${formatNumberOf(outbox.writtenRecords, 'record')} written in ${formatNumberOf(outbox.commits, 'commit')}`,
+    `${formatNumberOf(outbox.writtenRecords, 'record')} written in ${formatNumberOf(outbox.commits, 'commit')}${flashText(storage)}`,
   ]
   if (storage.problem !== undefined) {
     const since = `for ${formatDuration(storage.problem.sinceMs)}`
@@ -124,6 +124,11 @@ function outboxText({ outbox, storage }: Status): string {
   }
   if (storage.recovered !== undefined) parts.push(storage.recovered)
   return parts.join(' · ')
+}
+
+/** What the card had to take for it. */
+function flashText({ writtenBytes }: Status['storage']): string {
+  return writtenBytes === undefined ? '' : `, ${formatSize(writtenBytes)} to flash`
 }
 
 function inboxText(inbox: InboxStatus): string {
@@ -148,9 +153,11 @@ function waitingRows(inbox: InboxStatus): string[][] {
 
 /** The command that helps, when something is wrong. */
 function nextLine(status: Status): string[] {
-  return status.attention.length === 0
-    ? []
-    : ['', 'next:  journalctl -u tidegate -p warning -n 50      tidegate status --json']
+  if (status.attention.length === 0) return []
+  const backlog = status.uplinks.some(({ pending, state, paused }) => pending > 0 && (paused || state !== 'online'))
+  const absent = status.outbox.absent?.some(({ pending }) => pending > 0)
+  const look = backlog || absent ? 'tidegate outbox' : 'tidegate status --json'
+  return ['', `next:  journalctl -u tidegate -p warning -n 50      ${look}`]
 }
 
 function remark(problems: readonly string[]): string {

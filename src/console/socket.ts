@@ -62,7 +62,7 @@ function takesNoFile(error: unknown): boolean {
  * Listens for the owner and group only. A socket file that nobody answers on was left by a process that was killed, and
  * is replaced; one that somebody answers on belongs to another agent.
  */
-export async function listenOnSocket(server: Server, path: string): Promise<void> {
+async function listenOnSocket(server: Server, path: string): Promise<void> {
   try {
     await listen(server, path)
   } catch (error) {

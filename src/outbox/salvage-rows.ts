@@ -48,7 +48,7 @@ export const outboxSalvage = {
     const isCertain = found.isComplete('epoch') && (endedCleanly(database) || (found.last.isCertain && positionsKnown))
     const through = isCertain ? known : known + UNREAD_NUMBERS + found.rowsMissingMax
     repairEpochs(database, { isComplete: found.isComplete('epoch'), through })
-    if (!found.isComplete('account')) rebuildAccounts(database, uplinks)
+    if (!found.isComplete('account') || !found.isComplete('epoch')) rebuildAccounts(database, uplinks)
     const note: SalvageNote = {
       through,
       known,
@@ -170,7 +170,9 @@ function repairEpochs(database: Database, facts: { readonly isComplete: boolean;
 
 /** From the positions: what is settled counts as delivered. What was given up or rejected can no longer be told apart. */
 function rebuildAccounts(database: Database, uplinks: readonly UplinkRow[]): void {
-  const insert = database.prepare('INSERT OR IGNORE INTO account VALUES (?, ?, ?, 0, 0, 0, ?, 0)')
+  // Books of epochs that are not known would never balance.
+  database.exec('DELETE FROM account')
+  const insert = database.prepare('INSERT INTO account VALUES (?, ?, ?, 0, 0, 0, ?, 0)')
   const epochs = database.prepare('SELECT start, first_seq FROM epoch ORDER BY start').all() as EpochRow[]
   for (const { uplink, ranges, skipped } of uplinks) {
     const settled = JSON.parse(ranges) as [number, number][]

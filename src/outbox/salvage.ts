@@ -97,10 +97,9 @@ export class Salvage {
     return { file, pagesDone, pages, salvaged, waitsForRoom: this.#waitsForRoom }
   }
 
-  /** The rest is left to the next start. */
-  async stop(): Promise<void> {
+  /** The rest is left to the next start. A disk that does not answer is not waited for. */
+  stop(): void {
     this.#stopping.abort()
-    await this.#running
   }
 
   #holdReads(): void {

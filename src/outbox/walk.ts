@@ -25,19 +25,18 @@ export interface WalkOptions {
 export class IntegrityWalk {
   readonly #options: WalkOptions
   readonly #stopping = new AbortController()
-  #running: Promise<void> | undefined
 
   constructor(options: WalkOptions) {
     this.#options = options
   }
 
   start(): void {
-    this.#running = this.#repeat()
+    void this.#repeat()
   }
 
-  async stop(): Promise<void> {
+  /** A disk that does not answer is not waited for. */
+  stop(): void {
     this.#stopping.abort()
-    await this.#running
   }
 
   async #repeat(): Promise<void> {

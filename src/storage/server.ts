@@ -9,6 +9,7 @@ import { FactsMeter } from './facts.ts'
 import { codeOf, failureOf, isDamage, isDiskTrouble, isFull } from './failure.ts'
 import type { Migration } from './migrations.ts'
 import type { OperationTable } from './operation.ts'
+import { PhantomFull } from './phantom-full.ts'
 import type { JobResult, PlainOperation, Reply, Request, ThreadData } from './protocol.ts'
 import { databaseLoss, logLoss, moveStrangeLog, rewriteDatabase } from './rewrite.ts'
 
@@ -34,6 +35,7 @@ export class StorageServer {
   readonly #reply: (reply: Reply) => void
   readonly #connection: Connection
   readonly #ballast: Ballast
+  readonly #phantomFull: PhantomFull
   readonly #facts: FactsMeter
   readonly #logPages: number
   #handlers = new Map<string, Handler>()
@@ -55,6 +57,7 @@ export class StorageServer {
     this.#reply = parts.reply
     const { file, maxSizeBytes, readOnly, minFreeBytes } = data
     this.#ballast = new Ballast(ballastFile(file), { minFreeBytes })
+    this.#phantomFull = new PhantomFull(file)
     this.#facts = new FactsMeter(file, { maxSizeBytes, ballast: this.#ballast })
     this.#connection = new Connection(file, {
       migrations: parts.migrations,
@@ -145,10 +148,11 @@ export class StorageServer {
       const results = jobs.map((job) => this.#run(database, job))
       database.exec('COMMIT')
       this.#connection.syncLog()
+      this.#phantomFull.worked()
       return results
     } catch (error) {
       this.#abandon(database, error)
-      throw error
+      throw this.#phantomFull.judge(error, database)
     }
   }
 

@@ -2,7 +2,7 @@
  * One writer of the flash bench, as a process of its own, so that its write_bytes are its own. It opens its store, says
  * `ready`, waits for `go`, stores readings at an even pace for some seconds, closes, and says what it wrote.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -12,6 +12,7 @@ import { systemClock } from '../../src/clock.ts'
 import { silentLogger } from '../../src/log.ts'
 import { Outbox } from '../../src/outbox/outbox.ts'
 import { StorageThread } from '../../src/storage/storage.ts'
+import { until } from '../support/until.ts'
 
 type WriterName = 'tidegate, link down' | 'tidegate, link up' | 'a transaction a row' | 'plainjob' | 'nothing'
 
@@ -57,6 +58,9 @@ async function openTidegate(task: WriterTask): Promise<Writer> {
       uplinks: [{ name: 'cloud', startAt: 'tail' }],
     },
   })
+  // Written once in the life of a gateway, some time after the first start.
+  const ballast = join(task.directory, 'tidegate.ballast')
+  await until(() => existsSync(ballast), { what: 'the ballast file', timeoutMs: 90_000 })
   const cursor = outbox.cursor('cloud')
   const acknowledge = async () => {
     const records = await cursor.next(1_000)

@@ -121,6 +121,7 @@ describe('changing', () => {
     await rig.agent.ready()
     await waiting(rig, 'cloud', 20)
     assert.equal((await booksOf(rig, 'cloud')).paused, true)
+    assert.match((await rig.agent.status()).attention.join(), /uplink cloud is paused by an operator/)
     assert.match((await rig.outbox()).stdout, /cloud +PAUSED.+\n {2}! paused by an operator/)
     assert.match(rig.agent.log, /outbox pause, asked for over the socket/)
     assert.equal((await rig.outbox('resume', 'cloud')).status, 0)
@@ -212,6 +213,10 @@ describe('changing', () => {
       ['billing'],
     )
     assert.ok((absent[0]?.pending ?? 0) >= 10)
+    assert.match(
+      (await rig.agent.status()).attention.join(),
+      /\d+ records are kept for uplink billing, which is not conf/,
+    )
     assert.match((await rig.outbox()).stdout, /billing +not configured +\d+.+\n.*tidegate outbox forget billing/)
     assert.equal((await rig.outbox('verify')).status, 0)
     const refused = await rig.outbox('forget', 'billing')

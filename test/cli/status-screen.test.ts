@@ -123,3 +123,15 @@ function rowOf(status: Status, name: string): string {
   assert.ok(row, `no row for ${name}`)
   return row
 }
+
+test('a paused uplink and what the card took are said, and the command that shows the backlog', () => {
+  const status = statusOf({
+    uplinks: [uplinkOf({ paused: true, pending: 5 })],
+    storage: { state: 'ok', file: 'x', writtenBytes: 3 * 1024 ** 2 },
+    attention: ['uplink cloud is paused by an operator (tidegate outbox resume cloud)'],
+  })
+  assert.match(rowOf(status, 'cloud'), /! paused by an operator$/)
+  const lines = statusScreen(status)
+  assert.ok(lines.some((line) => line.endsWith('97 records written in 2 commits, 3 MiB to flash')))
+  assert.match(lines.at(-1) ?? '', / tidegate outbox$/)
+})

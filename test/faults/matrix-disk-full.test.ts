@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { type FaultSite, faultSite } from '../support/fault-agent.ts'
 import { type SmallDisk, smallDisk } from '../support/small-disk.ts'
 import { until } from '../support/until.ts'
@@ -15,49 +15,65 @@ const MIB = 1024 * 1024
 const DISK_BYTES = 40 * MIB
 const OUTBOX = 'min_free_disk: 1MiB'
 
-test('full while running: the ballast is given back first, then all goes on from memory', async (t) => {
-  const disk = smallDisk(t, { bytes: DISK_BYTES })
-  if (!disk) return
-  // Long readings without a link: what the log has room for is used up in seconds.
-  const site = await faultSite(t, {
-    stateDir: disk.directory,
-    outbox: `${OUTBOX}, max_size: 16MiB`,
-    interval: '10ms',
-    extraPoints: 40,
-  })
-  await site.start()
-  await site.goesOn()
-  await site.alive(() => ballastBytes(disk) > 0, 'the ballast to be made')
-  site.network.cut()
-  disk.fill()
-  await site.alive(() => ballastBytes(disk) === 0, 'the ballast to be given back')
-  assert.equal((await site.agent.status()).storage.state, 'ok')
-
-  disk.fill()
-  await site.failing()
-  site.network.restore()
-  await failFromFull(site)
-  disk.free()
-  await site.applies(6)
-  await site.writesAgain()
-  await site.event('storage_recovered')
-  await site.alive(() => ballastBytes(disk) > 0, 'the ballast to be made again')
-  await site.goesOn()
-  const { books } = await site.settle()
-  assert.equal(books.eventsNamed('storage_recovered').length, 1)
-})
-
-test('full at the start, a new gateway: it reads and delivers, and stores when there is room', async (t) => {
-  await startFull(t, async () => undefined)
-})
-
-test('full at the start with a backlog: the backlog is delivered too', async (t) => {
-  await startFull(t, async (site) => {
-    site.network.cut()
+describe('a disk that is really full', { concurrency: true }, () => {
+  test('full while running: the ballast is given back first, then all goes on from memory', async (t) => {
+    const disk = smallDisk(t, { bytes: DISK_BYTES })
+    if (!disk) return
+    // Long readings without a link: what the log has room for is used up in seconds.
+    const site = await faultSite(t, {
+      stateDir: disk.directory,
+      outbox: `${OUTBOX}, max_size: 16MiB`,
+      interval: '10ms',
+      extraPoints: 40,
+    })
     await site.start()
-    await site.reaches('a backlog', ({ outbox }) => outbox.writtenRecords >= 20)
-    await site.agent.kill()
+    await site.goesOn()
+    await site.alive(() => ballastBytes(disk) > 0, 'the ballast to be made')
+    site.network.cut()
+    disk.fill()
+    await site.alive(() => ballastBytes(disk) === 0, 'the ballast to be given back')
+    assert.equal((await site.agent.status()).storage.state, 'ok')
+
+    disk.fill()
+    await site.failing()
     site.network.restore()
+    await failFromFull(site)
+    disk.free()
+    await site.applies(6)
+    await site.writesAgain()
+    await site.event('storage_recovered')
+    await site.alive(() => ballastBytes(disk) > 0, 'the ballast to be made again')
+    await site.goesOn()
+    const { books } = await site.settle()
+    assert.equal(books.eventsNamed('storage_recovered').length, 1)
+  })
+
+  test('full at the start, a new gateway: it reads and delivers, and stores when there is room', async (t) => {
+    await startFull(t, async () => undefined)
+  })
+
+  test('full at the start with a backlog: the backlog is delivered too', async (t) => {
+    await startFull(t, async (site) => {
+      site.network.cut()
+      await site.start()
+      await site.reaches('a backlog', ({ outbox }) => outbox.writtenRecords >= 20)
+      await site.agent.kill()
+      site.network.restore()
+    })
+  })
+
+  test('a disk that is full for a moment only costs nothing', async (t) => {
+    const disk = smallDisk(t, { bytes: DISK_BYTES })
+    if (!disk) return
+    const site = await faultSite(t, { stateDir: disk.directory, outbox: OUTBOX })
+    await site.start()
+    await site.goesOn()
+    disk.fill()
+    site.command('c1', 5)
+    await until(() => site.agent.log.includes('full') || site.isConfirmed(), { what: 'the full disk to be met' })
+    disk.free()
+    await site.applies(5)
+    await site.settle()
   })
 })
 
@@ -93,17 +109,3 @@ async function failFromFull(site: FaultSite): Promise<void> {
 function ballastBytes(disk: SmallDisk): number {
   return statSync(join(disk.directory, 'tidegate.ballast'), { throwIfNoEntry: false })?.size ?? 0
 }
-
-test('a disk that is full for a moment only costs nothing', async (t) => {
-  const disk = smallDisk(t, { bytes: DISK_BYTES })
-  if (!disk) return
-  const site = await faultSite(t, { stateDir: disk.directory, outbox: OUTBOX })
-  await site.start()
-  await site.goesOn()
-  disk.fill()
-  site.command('c1', 5)
-  await until(() => site.agent.log.includes('full') || site.isConfirmed(), { what: 'the full disk to be met' })
-  disk.free()
-  await site.applies(5)
-  await site.settle()
-})

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { rmSync, statSync, truncateSync } from 'node:fs'
-import { type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { type FaultSite, faultSite } from '../support/fault-agent.ts'
 import { framesIn } from '../support/fault-agent-seed.ts'
 
@@ -18,42 +18,44 @@ const cuts: Readonly<Record<string, (log: string) => number>> = {
   'in its header': () => 16,
 }
 
-for (const [name, cut] of Object.entries(cuts)) {
-  test(`the log ends ${name}, and what is left is a beginning of what was stored`, async (t) => {
+describe('the write-ahead log after a kill', { concurrency: 2 }, () => {
+  for (const [name, cut] of Object.entries(cuts)) {
+    test(`the log ends ${name}, and what is left is a beginning of what was stored`, async (t) => {
+      const site = await killedWithLog(t)
+      const log = `${site.databaseFile}-wal`
+      const size = cut(log)
+      assert.ok(size < statSync(log).size)
+      truncateSync(log, size)
+      const previous = await restart(site)
+      assert.equal(site.books().eventsNamed('log_lost').length, 0)
+      const { status } = await site.settle()
+      assert.equal(status.storage.recovered, undefined)
+      assertPrefix(site, previous)
+    })
+  }
+
+  test('the log is gone: the agent opens with the database alone, and says so', async (t) => {
     const site = await killedWithLog(t)
-    const log = `${site.databaseFile}-wal`
-    const size = cut(log)
-    assert.ok(size < statSync(log).size)
-    truncateSync(log, size)
+    rmSync(`${site.databaseFile}-wal`)
     const previous = await restart(site)
-    assert.equal(site.books().eventsNamed('log_lost').length, 0)
+    await site.event('log_lost')
     const { status } = await site.settle()
-    assert.equal(status.storage.recovered, undefined)
+    assert.match(status.storage.recovered ?? '', /log/)
+    assert.ok(status.attention.some((sentence) => sentence.includes('log')))
     assertPrefix(site, previous)
   })
-}
 
-test('the log is gone: the agent opens with the database alone, and says so', async (t) => {
-  const site = await killedWithLog(t)
-  rmSync(`${site.databaseFile}-wal`)
-  const previous = await restart(site)
-  await site.event('log_lost')
-  const { status } = await site.settle()
-  assert.match(status.storage.recovered ?? '', /log/)
-  assert.ok(status.attention.some((sentence) => sentence.includes('log')))
-  assertPrefix(site, previous)
-})
-
-test('after a clean stop there is no log to miss', async (t) => {
-  const site = await faultSite(t)
-  await site.start()
-  await site.goesOn()
-  assert.equal(await site.agent.stop(), 0)
-  rmSync(`${site.databaseFile}-wal`, { force: true })
-  await restart(site)
-  const { books, status } = await site.settle()
-  assert.equal(status.storage.recovered, undefined)
-  assert.equal(books.eventsNamed('log_lost').length, 0)
+  test('after a clean stop there is no log to miss', async (t) => {
+    const site = await faultSite(t)
+    await site.start()
+    await site.goesOn()
+    assert.equal(await site.agent.stop(), 0)
+    rmSync(`${site.databaseFile}-wal`, { force: true })
+    await restart(site)
+    const { books, status } = await site.settle()
+    assert.equal(status.storage.recovered, undefined)
+    assert.equal(books.eventsNamed('log_lost').length, 0)
+  })
 })
 
 /** An agent without a link that stored readings in several commits, dead. */

@@ -93,7 +93,7 @@ describe('P11: damage that is found while running is set aside without a restart
     await until(() => site.storage.status().recovered, { what: 'the damage to be found' })
     await site.durable(1)
     const running = site.outbox.epoch
-    await walk.stop()
+    walk.stop()
     await site.abandon()
     const next = await Site.open(t, { folder: dirname(site.file) })
     const tags = next.outbox.epochs.all.map(({ tag }) => tag)

@@ -75,6 +75,7 @@ export function promisedAt(events: readonly DiskEvent[], at: number): Promised {
     switch (mark.mark) {
       case 'epoch':
         promised.epochs.push(mark)
+        promised.issuedThrough = Math.max(promised.issuedThrough, mark.first)
         break
       case 'issued':
         promised.issuedThrough = Math.max(promised.issuedThrough, mark.through)

@@ -157,8 +157,8 @@ function epochFaults({ epoch, started }: Found, promised: Promised): string[] {
   if (previous.stored_through !== through) faults.push(`${previous.stored_through} is named, ${through} is stored`)
   const known = promised.epochs.find(({ tag }) => tag === previous.epoch)
   if (last && last !== known && previous.first <= last.first) faults.push(`${previous.epoch} came before ${last.tag}`)
-  // An epoch of which nobody was told yet has issued its first record only.
-  const issued = known ? promised.issuedThrough : previous.first
+  // An epoch of which nobody was told yet has issued its first record, and one of the loss ledger for each uplink.
+  const issued = known ? promised.issuedThrough : previous.first + UPLINKS.length
   if (through > Math.max(issued, previous.first)) faults.push(`${through} is claimed, ${issued} is the last one issued`)
   if (promised.closed.has(previous.epoch) && !previous.clean) faults.push(`${previous.epoch} had ended cleanly`)
   return faults

@@ -1,5 +1,5 @@
 /** A backlog in the agent's database that no uplink has seen, and pages of it to destroy. */
-import { closeSync, copyFileSync, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import type { RecordRow } from '../../src/outbox/page-sql.ts'
 import { rowSum } from '../../src/outbox/row-sum.ts'
@@ -52,7 +52,7 @@ function addRows(database: Database.Database, rows: number): void {
 }
 
 /** Every stored record, by id. */
-export function backlogIn(database: Database.Database): Backlog {
+function backlogIn(database: Database.Database): Backlog {
   const rows = database
     .prepare(
       `SELECT (SELECT gateway || '/' || tag FROM epoch WHERE first_seq <= seq ORDER BY start DESC LIMIT 1) || '/' || seq AS id, body
@@ -91,14 +91,6 @@ export function destroy(
   const descriptor = openSync(file, 'r+')
   writeSync(descriptor, Buffer.alloc(length, 0xa5), 0, length, (page - 1) * bytes + from)
   closeSync(descriptor)
-}
-
-/** Database and log, as they are now. */
-export function copyDatabase(from: string, to: string): void {
-  for (const suffix of ['', '-wal']) {
-    rmSync(to + suffix, { force: true })
-    if (existsSync(from + suffix)) copyFileSync(from + suffix, to + suffix)
-  }
 }
 
 /** From the header (SQLite file format, 1.3.2). */

@@ -201,7 +201,7 @@ export class FaultSite {
    * before the last look, which ends the open pages of its loss ledger. `withHoles`: see CloudBooks.missing.
    */
   async settle(
-    options: { readonly restart?: boolean } = {},
+    options: { readonly restart?: boolean; readonly withHoles?: boolean } = {},
   ): Promise<{ readonly status: Status; readonly books: CloudBooks }> {
     this.unit.fault = { kind: 'dead' }
     let status = await this.#drained()
@@ -234,7 +234,7 @@ export class FaultSite {
 }
 
 /** P4, in numbers of the status. */
-export function assertIdentity(status: Status): void {
+function assertIdentity(status: Status): void {
   for (const { name, issued, delivered, pending, dropped, rejected, notWanted, skipped } of status.uplinks) {
     const settled = delivered + dropped + rejected + notWanted + skipped
     assert.equal(issued, settled + pending, `the books of ${name} do not balance`)

@@ -132,7 +132,7 @@ export class Site {
   /** As the agent stops. */
   async close(): Promise<void> {
     this.#closed = true
-    await this.salvage.stop()
+    this.salvage.stop()
     await this.outbox.close()
     await this.storage.close()
   }
@@ -142,7 +142,7 @@ export class Site {
     if (this.#closed) return
     this.#closed = true
     this.#mortal.dead = true
-    await this.salvage.stop()
+    this.salvage.stop()
     // Only to stop its timers: the storage takes nothing more.
     await assert.rejects(this.outbox.close(), /the agent is dead/)
     await this.storage.close()

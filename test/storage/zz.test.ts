@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import type { StoredRecord } from '../../src/model.ts'
+import { destroyPage, PAGE_BYTES } from '../support/damaged-database.ts'
+import { Site } from '../support/outbox-site.ts'
+import { type Chance, chanceOf, newSeed } from '../support/seeded.ts'
+import { until } from '../support/until.ts'
+
+const RUNS = 6
+const L: any = { error: (...a: any[]) => console.log('E', ...a), warn: (...a: any[]) => console.log('W', ...a), info: (...a: any[]) => console.log('I', ...a), debug() {}, child: () => L }
+const UPLINKS = [
+  { name: 'north', startAt: 'head' },
+  { name: 'south', startAt: 'head' },
+] as const
+
+/** What each id stood for. */
+type Issued = Map<string, string>
+
+function note(issued: Issued, records: readonly StoredRecord[]): void {
+  for (const { idPrefix, seq, kind, source, body } of records) {
+    const content = `${kind} ${source} ${body}`
+    const id = `${idPrefix}${seq}`
+    assert.equal(issued.get(id) ?? content, content, `${id} came with other content`)
+    issued.set(id, content)
+  }
+}
+
+/** Some starts with records of all sizes, of which each uplink gets some, in order or not. */
+async function live(t: TestContext, chance: Chance, issued: Issued): Promise<string> {
+  let folder: string | undefined
+  for (let start = chance.between(1, 3); start > 0; start -= 1) {
+    const site = await Site.open(t, { uplinks: UPLINKS, ...(folder === undefined ? {} : { folder }) })
+    folder = dirname(site.file)
+    for (let batch = chance.between(1, 8); batch > 0; batch -= 1) {
+      const body = `"note":"${'x'.repeat(chance.oneOf([10, 300, 3_000]))}","batch":"${start}/${batch}"`
+      await site.durable(chance.between(1, 60), chance.hits(0.2) ? { body, to: 'south' } : { body })
+      for (const { name } of UPLINKS) {
+        const records = await site.cursor(name).next(chance.between(1, 40))
+        note(issued, records)
+        for (const record of records) {
+          if (chance.hits(0.05)) site.cursor(name).rejected(record, 'too large')
+          else if (chance.hits(0.9)) site.cursor(name).delivered([record])
+        }
+        site.cursor(name).rewind()
+      }
+    }
+    if (chance.hits(0.5)) await site.close()
+    else await site.abandon()
+  }
+  return folder ?? ''
+}
+
+/** Everything is delivered, also what damage found on the way holds up. */
+async function drain(site: Site, issued: Issued): Promise<void> {
+  for (const { name } of UPLINKS) {
+    for (;;) {
+      const records = await site.cursor(name).next(100)
+      if (records.length === 0) break
+      note(issued, records)
+      site.cursor(name).delivered(records)
+    }
+  }
+}
+
+test('P11: whatever is destroyed, the agent starts, no id returns and the books balance', async (t) => {
+  const first = newSeed()
+  for (let run = 0; run < RUNS; run += 1) {
+    const chance = chanceOf(first + run)
+    try {
+      console.log('RUN', chance.seed)
+      const issued: Issued = new Map()
+      const folder = await live(t, chance, issued)
+      const file = `${folder}/tidegate.db`
+      const pages = Math.ceil(statSync(file).size / PAGE_BYTES)
+      for (let count = chance.between(1, 8); count > 0; count -= 1) {
+        const length = chance.oneOf([PAGE_BYTES, 512, 100])
+        const from = chance.between(0, PAGE_BYTES - length)
+        const fill = Buffer.from(Array.from({ length }, () => chance.between(0, 255)))
+        destroyPage(file, chance.oneOf([1, 2, chance.between(1, Math.min(30, pages)), chance.between(1, pages)]), {
+          from,
+          fill: chance.oneOf([fill, Buffer.alloc(length)]),
+        })
+      }
+      const site = await Site.open(t, { folder, uplinks: UPLINKS, log: L })
+      await drain(site, issued)
+      await until(() => site.salvage.progress() === undefined, { what: 'the end of the salvage' })
+      await site.durable(1)
+      await drain(site, issued)
+      for (const { name } of UPLINKS) {
+        const { account } = site.cursor(name)
+        assert.equal(account.issued(site.outbox.head()) - account.settled, 0, `pending of ${name}`)
+      }
+      await site.abandon()
+    } catch (error) {
+      t.diagnostic(`TIDEGATE_SEED=${chance.seed}`)
+      throw error
+    }
+  }
+})
