@@ -36,7 +36,7 @@ interface UplinkRow {
 
 /** Distance to numbers that may have been issued although nothing of them can be read. */
 const UNREAD_NUMBERS = 1_000_000
-const KINDS_MAX = 2
+const LAST_KIND = 2
 
 export const outboxSalvage = {
   table: 'record',
@@ -70,7 +70,7 @@ export const outboxSalvage = {
         seq >= 1 &&
         seq <= through &&
         Number(row['kind']) >= 0 &&
-        Number(row['kind']) <= KINDS_MAX &&
+        Number(row['kind']) <= LAST_KIND &&
         (boots.has(row['boot']) || !bootsKnown) &&
         target >= -1 &&
         isWhole(row)

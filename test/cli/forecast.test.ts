@@ -4,20 +4,20 @@ import { test } from 'node:test'
 import { flashBytesPerSecond, pageBytes } from '../../src/cli/check/forecast.ts'
 import { PAGE_BYTES } from '../../src/storage/database.ts'
 
-/** Readings of 200 bytes, and 24 of a row around them. */
-const stored = 224
+/** Readings of 200 bytes, and 30 of a row around them. */
+const stored = 230
 
 /** Readings a second, commit interval in ms, bytes a reading at the device. */
 const measured = [
-  [1, 1_000, 5_911.9],
-  [2, 1_000, 4_061.9],
-  [10, 1_000, 1_471.8],
-  [50, 1_000, 756.4],
-  [200, 1_000, 603.5],
-  [2, 0, 7_181.7],
-  [50, 0, 6_109.6],
-  [2, 10_000, 1_617.9],
-  [50, 10_000, 589.0],
+  [1, 1_000, 6_485.3],
+  [2, 1_000, 4_480.0],
+  [10, 1_000, 1_626.5],
+  [50, 1_000, 801.8],
+  [200, 1_000, 619.8],
+  [2, 0, 7_628.8],
+  [50, 0, 6_388.7],
+  [2, 10_000, 1_792.0],
+  [50, 10_000, 597.3],
 ] as const
 
 for (const [recordsPerSecond, commitIntervalMs, bytes] of measured) {

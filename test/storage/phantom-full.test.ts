@@ -7,16 +7,23 @@ import { silentLogger } from '../../src/log.ts'
 import { commitOperation } from '../../src/outbox/operations.ts'
 import { StorageThread } from '../../src/storage/storage.ts'
 import { destroy, pagesOf } from '../support/fault-agent-seed.ts'
-import { Site } from '../support/outbox-site.ts'
+import { look, Site } from '../support/outbox-site.ts'
 import { until } from '../support/until.ts'
 
 test('a full disk that is none is damage: the file is set aside', async (t) => {
   const site = await Site.open(t)
-  await site.durable(2_000, { body: `"x":"${'x'.repeat(330)}"` })
+  await site.durable(5_000, { body: `"x":"${'x'.repeat(330)}"` })
   await site.close()
+  // In the middle: both ends are read at the start.
   const leaves = pagesOf(site.file, 'record', 'leaf')
-  const middle = Math.floor(leaves.length * 0.6)
+  const middle = Math.floor(leaves.length / 2)
   destroy(site.file, leaves[middle] ?? 0, { from: 512 })
+
+  // Rows are listed up to the destroyed one, whose number is nonsense.
+  const below = look(
+    site.file,
+    'SELECT max(seq) FROM (SELECT seq FROM record WHERE seq BETWEEN 1 AND 5001 ORDER BY seq LIMIT 9000)',
+  )
 
   const codes = new Set<string>()
   const storage = await StorageThread.open(site.file, {
@@ -25,9 +32,10 @@ test('a full disk that is none is damage: the file is set aside', async (t) => {
     maxSizeBytes: 64 * 1024 * 1024,
   })
   t.after(() => storage.close())
+  // Of its neighbour everything is removed: SQLite moves rows of the destroyed page there, and notes where they are.
   void storage.transact([
     commitOperation(
-      () => ({ remove: [[1, 2_000]] }),
+      () => ({ remove: [[1, below]] }),
       () => undefined,
     ),
   ])

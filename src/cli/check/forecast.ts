@@ -28,8 +28,8 @@ const valueCharacters = 6
 const envelopeCharacters = 74
 /** Fixed header, lengths, packet id and properties of a PUBLISH (MQTT 5.0, 3.3). */
 const publishBytes = 8
-/** Row header, seq, stamps and source of a stored record; the id and the time are not stored with it. */
-const rowBytes = 24
+/** Row header, seq, stamps, source and checksum of a stored record; the id and the time are not stored with it. */
+const rowBytes = 30
 /** Of the database (storage/database.ts). */
 export const pageBytes = 1024
 /** A page in the write-ahead log has a header (https://sqlite.org/fileformat2.html#walformat). */
@@ -117,8 +117,8 @@ export function flashBytesPerSecond(
   // A commit is due when its oldest record is one interval old; the next interval begins with the next record.
   const commits = recordsPerSecond / (1 + (recordsPerSecond * commitIntervalMs) / 1000)
   const newPages = ((recordsPerSecond / commits) * stored) / (pageBytes * pageFill)
-  // The page that was last; and with new ones the one above them and the first of the file.
-  const pages = 1 + newPages + 2 * Math.min(1, newPages)
+  // The page that was last; and with new ones the one above them, the map of pages and the first of the file.
+  const pages = 1 + newPages + 3 * Math.min(1, newPages)
   const log = commits * (pages * framePageBytes + blockBytes)
   const journal = Math.min(commits, 1000 / journalMs) * journalBytes
   return log + journal + (recordsPerSecond * stored) / pageFill

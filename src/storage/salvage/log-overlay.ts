@@ -3,7 +3,7 @@ import { readSync } from 'node:fs'
 const HEADER_BYTES = 32
 const FRAME_HEADER_BYTES = 24
 const MAGIC = 0x377f0682
-const PAGE_BYTES_MAX = 65_536
+const LARGEST_PAGE = 65_536
 
 export interface Log {
   /** 0 when there is no log, or none that counts. */
@@ -28,7 +28,7 @@ export function readLog(descriptor: number | undefined): Log {
   const sum = new LogSum(isBigEndian)
   sum.add(header, 0, 24)
   const pageBytes = header.readUInt32BE(8)
-  if ((magic !== MAGIC && !isBigEndian) || pageBytes > PAGE_BYTES_MAX || !sum.is(header, 24)) return NO_LOG
+  if ((magic !== MAGIC && !isBigEndian) || pageBytes > LARGEST_PAGE || !sum.is(header, 24)) return NO_LOG
   const frame = Buffer.alloc(FRAME_HEADER_BYTES + pageBytes)
   const frames = new Map<number, number>()
   let pages = 0

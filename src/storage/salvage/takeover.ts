@@ -12,7 +12,7 @@ import { type TableShape, tableShapes } from './table-shape.ts'
 /** Rows taken over from one small table before the agent runs on; of more the newest. */
 const SMALL_ROWS_MAX = 60_000
 /** Rows that fit on one page at most: a row of ours takes far more than 16 bytes. */
-const ROWS_PER_PAGE_MAX = 256
+const ROWS_PER_PAGE = 256
 
 export interface TakeoverOptions {
   /** Where the damaged database lies. */
@@ -45,7 +45,7 @@ export function takeOver(database: Database.Database, options: TakeoverOptions):
     const note = options.rule.repair(database, {
       isComplete: (table) => contents.get(table)?.isComplete ?? false,
       last: carved ? lastKeyOf(file, carved.root) : { key: 0, isCertain: false },
-      rowsMissingMax: file.pages * ROWS_PER_PAGE_MAX,
+      rowsMissingMax: file.pages * ROWS_PER_PAGE,
     })
     database
       .prepare('INSERT OR REPLACE INTO salvage VALUES (?, ?, ?, 1, ?, 0, 0)')
