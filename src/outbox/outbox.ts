@@ -79,7 +79,8 @@ export class Outbox {
    * a gateway that starts on a full or read-only disk reads its devices all the same.
    */
   static async open(options: OutboxOptions): Promise<Outbox> {
-    const loaded = await options.storage.read(loadQuestion())
+    // Damage that shows here is set aside at once: the second try meets the new database.
+    const loaded = await options.storage.read(loadQuestion()).catch(() => options.storage.read(loadQuestion()))
     const uplinks = await startSeqs(loaded, options.start, options.storage)
     const start = planStart(loaded, { ...options.start, uplinks })
     const outbox = new Outbox(options, start, new Stored(loaded.firstRow, loaded.lastRow, options.keepsDelivered))
@@ -244,7 +245,7 @@ export class Outbox {
    */
   async giveUp(records: readonly GivenUp[], reason: LossReason): Promise<number> {
     // Whoever gives up rows to make room must see the room, or it would give up all of them.
-    await this.#stored.released()
+    if (this.#stored.isHeld) await this.#stored.released()
     const removable = records.filter((record) => this.#isFree(record.seq))
     for (const record of removable) this.#discard(record, reason)
     for (const cursor of this.#cursors) cursor.discardReadAhead()

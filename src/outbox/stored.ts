@@ -89,6 +89,10 @@ export class Stored {
     }
   }
 
+  get isHeld(): boolean {
+    return this.#holds > 0
+  }
+
   /** Resolves when rows may be removed. */
   async released(): Promise<void> {
     while (this.#holds > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
