@@ -42,7 +42,7 @@ export class DropLog {
       const fields = { uplink, count, reasons: [...reasons].map(([reason, one]) => `${reason} ${one}`).join(', ') }
       // Expiry is as configured; everything else is data that somebody wanted.
       if (reasons.size === 1 && reasons.has('expires_after')) this.#log.info('expired records were dropped', fields)
-      else this.#log.error('records were dropped at a limit', fields)
+      else this.#log.error('records were dropped', fields)
     }
   }
 

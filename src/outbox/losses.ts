@@ -17,6 +17,8 @@ export class Losses {
   /** All uplinks with a claim, those that are absent from the configuration included. */
   readonly #cursors: () => readonly Cursor[]
   readonly #context: LossContext
+  /** uplink -> reason -> records, since the agent started. */
+  readonly #counts = new Map<number, Map<LossReason, number>>()
 
   constructor(ledger: Ledger, cursors: () => readonly Cursor[], context: LossContext) {
     this.ledger = ledger
@@ -33,7 +35,18 @@ export class Losses {
 
   bookFor(cursor: Cursor, record: GivenUp, reason: LossReason): void {
     cursor.account.add(record.seq, 'dropped')
+    this.#count(cursor.number, reason, 1)
     this.ledger.add(cursor.number, reason, record, this.#context.mono())
+  }
+
+  /** What an uplink lost since the agent started, by reason. */
+  sinceStart(uplink: number): ReadonlyMap<LossReason, number> {
+    return this.#counts.get(uplink) ?? new Map()
+  }
+
+  #count(uplink: number, reason: LossReason, count: number): void {
+    const counts = this.#counts.get(uplink) ?? new Map<LossReason, number>()
+    this.#counts.set(uplink, counts.set(reason, (counts.get(reason) ?? 0) + count))
   }
 
   /** The episodes that are open, by the name of the uplink; those of uplinks that are away are left out. */
@@ -57,6 +70,7 @@ export class Losses {
     reason: LossReason,
   ): void {
     cursor.account.add(gone.first, 'dropped', gone.count)
+    this.#count(cursor.number, reason, gone.count)
     this.ledger.add(cursor.number, reason, { ...gone, seq: gone.first }, this.#context.mono())
   }
 

@@ -130,8 +130,8 @@ export function planStart(loaded: Loaded, facts: StartFacts, random = randomByte
 function highestStored(loaded: Loaded): number {
   let highest = loaded.lastRow
   for (const { through } of loaded.epochs) highest = Math.max(highest, through)
-  for (const { wantedThrough, ranges } of loaded.uplinks) {
-    highest = Math.max(highest, wantedThrough ?? 0, ranges.at(-1)?.[1] ?? 0)
+  for (const { wantedThrough, ranges, skipped } of loaded.uplinks) {
+    highest = Math.max(highest, wantedThrough ?? 0, ranges.at(-1)?.[1] ?? 0, skipped.at(-1)?.[1] ?? 0)
   }
   return highest
 }

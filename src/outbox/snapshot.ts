@@ -80,7 +80,7 @@ export class Snapshots {
     boots.changed = false
     const head = tail.head
     const last = entries.at(-1)?.seq ?? 0
-    const rows = removal.given.length > 0 ? 0 : stored.last
+    const rows = removal.ranges.some(([, through]) => through >= stored.last) ? 0 : stored.last
     const visible = Math.max(last, rows, ...cursors.map((cursor) => cursor.ranges.last))
     // The newest number may show in no row and no cursor: nobody wanted it, or it was given up. It must not return either.
     const epoch = changes.epoch ?? (visible < head ? this.epochRow(false) : undefined)

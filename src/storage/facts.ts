@@ -46,12 +46,20 @@ export class FactsMeter {
     const freeBytes = this.#free()
     const writtenBytes = bytesWrittenByThread()
     return {
-      usedBytes: (pages - free) * PAGE_BYTES + Math.max(this.#logBytes, this.logBytes),
+      usedBytes: (pages - free) * PAGE_BYTES + this.#countedLogBytes(),
       fileBytes: pages * PAGE_BYTES,
       ...(freeBytes === undefined ? {} : { freeBytes }),
       ...(writtenBytes === undefined ? {} : { writtenBytes: writtenBytes + this.#elsewhereBytes }),
       ballastBytes: this.#ballast.bytes,
     }
+  }
+
+  /**
+   * While the database is copied the log cannot be cut. Giving records up makes it only longer, so that limits which
+   * counted all of it would give up the whole backlog.
+   */
+  #countedLogBytes(): number {
+    return Math.min(this.logBytesMax, Math.max(this.#logBytes, this.logBytes))
   }
 
   #free(): number | undefined {

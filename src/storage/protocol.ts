@@ -61,7 +61,7 @@ export interface Opened {
 }
 
 export interface DiskFacts {
-  /** Pages in use times the page size, plus the write-ahead log as it is, or as large as it may become. */
+  /** Pages in use times the page size, plus the write-ahead log, which counts for no more than it is cut at. */
   readonly usedBytes: number
   /** What the database file occupies. */
   readonly fileBytes: number

@@ -241,6 +241,8 @@ describe('while the disk does not answer', () => {
     }
     const held = waiting.reduce((sum, { args }) => sum + ((args as CommitArgs).rows?.seqs.length ?? 0), 0)
     assert.ok(held <= LIMIT * 1.2, `${held} records in waiting jobs`)
-    assert.equal((waiting[0]?.args as CommitArgs).rows?.kinds.at(-1), 2)
+    const [first] = waiting
+    assert.ok(first)
+    assert.equal((first.args as CommitArgs).rows?.kinds.at(-1), 2)
   })
 })
