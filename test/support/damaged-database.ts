@@ -89,7 +89,7 @@ export function emptyDatabase(): Database.Database {
   return database
 }
 
-export function overwrite(file: string, at: number, bytes: Buffer): void {
+function overwrite(file: string, at: number, bytes: Buffer): void {
   const descriptor = openSync(file, 'r+')
   writeSync(descriptor, bytes, 0, bytes.length, at)
   closeSync(descriptor)
