@@ -11,7 +11,6 @@ import { HeldStorage, newOutboxDisk } from './outbox-storage.ts'
 
 export const MIB = 1024 * 1024
 export const HOUR = 3_600_000
-const DAY = 24 * HOUR
 
 /** What the log of an agent adds to the pages in use. */
 const LOG_BYTES = 4 * MIB
