@@ -164,7 +164,7 @@ export class Cursor {
     const records: StoredRecord[] = []
     eachRow(page, (row) => {
       const { seq, kind, source, body } = row
-      if (this.ranges.has(seq) || this.#host.isGone(seq)) return
+      if (this.ranges.has(seq) || this.skipped.has(seq) || this.#host.isGone(seq)) return
       const after = held.previous === seq - 1 ? {} : { after: held.previous }
       const { boot, mono } = row
       records.push({ seq, kind, source, body, boot, mono, ...this.#host.describe(row), late: true, ...after })

@@ -73,8 +73,9 @@ export class Operator {
   }
 
   /**
-   * Sends what the uplink had of [from, through] and is still stored again, marked late, behind everything that was never
-   * sent. Gives how many numbers that are: at most so many records.
+   * Sends what is stored of [from, through] and the uplink does not wait for anyway, marked late, behind everything that was
+   * never sent: mostly what it had, also what was issued before it began. Gives how many numbers that are: at most so many
+   * records.
    */
   async replay(name: string, range: { readonly from: number; readonly through: number }): Promise<Done> {
     const cursor = this.#cursor(name)

@@ -25,6 +25,8 @@ const PAUSE_MS = 50
 /** The same while the disk has little room left: what is brought back must not take it all. */
 const ROOM_PAUSE_MS = 5_000
 const FREE_BYTES_MIN = 16 * 1024 * 1024
+/** Pause before what failed is tried again. */
+const RETRY_MS = 1_000
 /** How often it is looked whether answers for what was in flight have come. */
 const SETTLE_PAUSE_MS = 200
 /** No answer for so long: the books are made all the same. */
@@ -61,6 +63,8 @@ export class Salvage {
   #waitsForRoom = false
   #release: (() => void) | undefined
   #running: Promise<void> | undefined
+  /** Counts the damaged databases that were found while running. */
+  #rounds = 0
 
   constructor(outbox: Outbox, options: SalvageOptions) {
     this.#outbox = outbox
@@ -83,6 +87,7 @@ export class Salvage {
    * anything else.
    */
   begin(): readonly Operation[] {
+    this.#rounds += 1
     this.#holdReads()
     for (const cursor of this.#outbox.cursors) cursor.discardReadAhead()
     this.#run()
@@ -112,18 +117,35 @@ export class Salvage {
   }
 
   #run(): void {
-    this.#running ??= this.#takeOut()
-      .catch((error) => this.#options.log.error('the salvage ended early', { problem: messageOf(error) }))
-      .finally(() => {
-        this.#running = undefined
-        if (this.#stopping.signal.aborted) return
-        this.#release?.()
-        this.#release = undefined
-      })
+    this.#running ??= this.#untilDone().finally(() => {
+      this.#running = undefined
+      if (this.#stopping.signal.aborted) return
+      this.#release?.()
+      this.#release = undefined
+    })
+  }
+
+  /**
+   * However often the disk fails meanwhile, and the new database turns out to be damaged as well: an uplink that read before
+   * the end would pass over what is not back yet, and take it for settled.
+   */
+  async #untilDone(): Promise<void> {
+    let hasFailed = false
+    while (!this.#stopping.signal.aborted) {
+      try {
+        await this.#takeOut()
+        if (this.#states.length === 0) return
+      } catch (error) {
+        if (!hasFailed) this.#options.log.error('the salvage failed, trying again', { problem: messageOf(error) })
+        hasFailed = true
+        await this.#wait(RETRY_MS)
+      }
+    }
   }
 
   async #takeOut(): Promise<void> {
     const { storage, log } = this.#options
+    const round = this.#rounds
     this.#states = await storage.read(salvagesQuestion())
     if (this.#states.length > 0)
       log.info('salvaging the damaged database', { files: this.#states.map(({ file }) => file) })
@@ -134,7 +156,7 @@ export class Salvage {
       const [states] = await storage.transact([salvageOperation({ sliceMs: SLICE_MS })])
       this.#states = states
     }
-    if (this.#states.length > 0) await this.#finish()
+    if (this.#states.length > 0) await this.#finish(round)
   }
 
   async #pause(): Promise<void> {
@@ -148,7 +170,7 @@ export class Salvage {
   }
 
   /** Books what is missing and tells the cloud, in the transaction that ends the salvage. */
-  async #finish(): Promise<void> {
+  async #finish(round: number): Promise<void> {
     const { storage, log, clock } = this.#options
     const notes = this.#states.map(({ note }) => JSON.parse(note) as SalvageNote)
     const through = Math.max(...notes.map((note) => note.through))
@@ -162,6 +184,8 @@ export class Salvage {
     const lastKnown = Math.max(known, await storage.read(lastRowQuestion(through)))
     const hold = () => this.#outbox.holdRows()
     const { epochs } = await verify(storage, liveView(this.#outbox), { onProgress: () => undefined, hold })
+    // Set aside again: what is missing now is still to be brought back.
+    if (round !== this.#rounds) return
     let lost = 0
     for (const { uplink, epoch, missing } of epochs) {
       const cursor = [...this.#outbox.cursors, ...this.#outbox.absent].find(({ name }) => name === uplink)
@@ -177,7 +201,7 @@ export class Salvage {
     log.warn('the damaged database is salvaged', { ...facts, unreadable })
     const record = databaseSalvagedRecord(facts, clock.mono())
     await storage.transact([this.#outbox.report(record), salvagedOperation(files)])
-    this.#states = []
+    this.#states = await storage.read(salvagesQuestion())
   }
 
   /**

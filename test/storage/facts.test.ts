@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
-import { statfsSync, statSync } from 'node:fs'
+import { statfsSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import Database from 'better-sqlite3'
 import { silentLogger } from '../../src/log.ts'
-import { walPages } from '../../src/storage/database.ts'
+import { PAGE_BYTES, walPages } from '../../src/storage/database.ts'
+import { FactsMeter } from '../../src/storage/facts.ts'
 import type { StateChange } from '../../src/storage/health.ts'
 import { temporaryFolder } from '../support/outbox-site.ts'
 import { smallDisk } from '../support/small-disk.ts'
@@ -33,6 +35,19 @@ test('max_size: what is counted as used is never less than what lies on the disk
     const onDisk = statSync(file).size + statSync(`${file}-wal`).size
     assert.ok(storage.facts.usedBytes >= onDisk - 64 * 1024, `${storage.facts.usedBytes} of ${onDisk}`)
   }
+})
+
+test('max_size: a log that cannot be cut, while a backup is written, counts for no more than it is cut at', (t) => {
+  const file = join(temporaryFolder(t), 'tidegate.db')
+  const database = new Database(':memory:')
+  t.after(() => database.close())
+  const meter = new FactsMeter(file, { maxSizeBytes: 40 * MIB, ballast: { bytes: 0 } })
+  const before = meter.of(database).usedBytes
+  writeFileSync(`${file}-wal`, '')
+  truncateSync(`${file}-wal`, 30 * MIB)
+  const { usedBytes } = meter.of(database)
+  const logBytes = walPages(40 * MIB) * PAGE_BYTES
+  assert.equal(usedBytes - before, logBytes, 'else the limits would give up the backlog and only lengthen the log')
 })
 
 test('the log of a small database is small', () => {

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { PAGE_BYTES } from '../database.ts'
 import { APPLICATION_ID } from '../migrations.ts'
 import { type Log, readLog } from './log-overlay.ts'
@@ -42,7 +42,7 @@ export class DamagedFile {
   /** Throws ENOENT when there is no such file. */
   constructor(file: string) {
     this.#database = openSync(file, 'r')
-    this.#logFile = existsSync(`${file}-wal`) ? openSync(`${file}-wal`, 'r') : undefined
+    this.#logFile = openLog(`${file}-wal`)
     this.#log = readLog(this.#logFile)
     this.header = readHeader(this.#database)
     this.pageBytes = pageBytesOf(this.header) ?? (this.#log.pageBytes || PAGE_BYTES)
@@ -102,6 +102,15 @@ export class DamagedFile {
 
   get #lockPage(): number {
     return LOCK_BYTES_AT / this.pageBytes + 1
+  }
+}
+
+/** A log that cannot be opened is as good as none: what the file itself holds is still there. */
+function openLog(file: string): number | undefined {
+  try {
+    return openSync(file, 'r')
+  } catch {
+    return undefined
   }
 }
 

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import type { Database } from 'better-sqlite3'
-import { isDiskTrouble } from '../failure.ts'
+import { codeOf, isDiskTrouble } from '../failure.ts'
 import type { Migration } from '../migrations.ts'
 import type { OperationTable } from '../operation.ts'
 import { Carver } from './carver.ts'
@@ -9,6 +9,9 @@ import type { SalvageRule } from './rule.ts'
 import type { TableShape } from './table-shape.ts'
 import { shapesOf } from './takeover.ts'
 import type { Value } from './values.ts'
+
+/** Slices in which a damaged file may refuse to be opened (a card that stumbles, too many open files) before it is given up. */
+const OPEN_TRIES = 100
 
 interface SalvageRow {
   readonly file: string
@@ -36,7 +39,8 @@ export function salvageOperations(rule: SalvageRule, migrations: readonly Migrat
     'storage.salvage': (database) => (args: { readonly sliceMs: number }) => slices.run(database, args.sliceMs),
     'storage.salvages': (database) => () => stateOf(database),
     'storage.salvaged': (database) => {
-      const remove = database.prepare('DELETE FROM salvage WHERE file = ?')
+      // One that began anew, because the database it was brought into got damaged as well, is not over.
+      const remove = database.prepare('DELETE FROM salvage WHERE file = ? AND next_page > pages')
       return (args: { readonly files: readonly string[] }): void => {
         for (const file of args.files) remove.run(file)
       }
@@ -48,6 +52,7 @@ class Slices {
   readonly #rule: SalvageRule
   readonly #migrations: readonly Migration[]
   #work: Work | undefined
+  #refusals = 0
 
   constructor(rule: SalvageRule, migrations: readonly Migration[]) {
     this.#rule = rule
@@ -77,8 +82,8 @@ class Slices {
       'UPDATE salvage SET next_page = ?, salvaged = salvaged + ?, unreadable = unreadable + ? WHERE file = ?',
     )
     const work = this.#workOn(join(dirname(database.name), row.file))
-    if (!work) {
-      // Somebody took the file away: nothing more will come out of it.
+    if (work === 'later') return
+    if (work === 'gone') {
       save.run(row.pages + 1, 0, 0, row.file)
       return
     }
@@ -101,19 +106,27 @@ class Slices {
     if (page > row.pages) this.#close()
   }
 
-  #workOn(path: string): Work | undefined {
+  /**
+   * `gone`: nothing more will come out of it, because somebody took the file away or it cannot be opened at all. That is no
+   * trouble of the database, whose commits go on.
+   */
+  #workOn(path: string): Work | 'later' | 'gone' {
     if (this.#work?.path === path) return this.#work
     this.#close()
+    let file: DamagedFile
     try {
-      const file = new DamagedFile(path)
-      const shape = shapesOf(file, this.#migrations).find(({ name }) => name === this.#rule.table)
-      if (!shape) throw new Error(`there is no table ${this.#rule.table}`)
-      this.#work = { path, file, shape, carver: new Carver(file, shape) }
-      return this.#work
+      file = new DamagedFile(path)
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-      throw error
+      this.#refusals += 1
+      if (codeOf(error) !== 'ENOENT' && this.#refusals < OPEN_TRIES) return 'later'
+      this.#refusals = 0
+      return 'gone'
     }
+    this.#refusals = 0
+    const shape = shapesOf(file, this.#migrations).find(({ name }) => name === this.#rule.table)
+    if (!shape) throw new Error(`there is no table ${this.#rule.table}`)
+    this.#work = { path, file, shape, carver: new Carver(file, shape) }
+    return this.#work
   }
 
   #close(): void {
