@@ -1,4 +1,3 @@
-import type { StoredRecord } from '../model.ts'
 import type { GivenUp } from './given-up.ts'
 import type { ReplayHost } from './replay.ts'
 import type { TailEntry } from './tail.ts'
@@ -21,7 +20,6 @@ export interface CursorHost extends ReplayHost {
   settled(by: { wants(target: number): boolean }, seq: number): boolean
   /** So many acknowledgements settled rows that are in the table. */
   storedAcks(count: number): void
-  rejected(uplink: number, record: StoredRecord, reason: string): void
   /** Given up at a limit: its row may still be there for a moment. */
   isGone(seq: number): boolean
   currentBoot(): number

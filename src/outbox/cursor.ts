@@ -43,6 +43,8 @@ export class Cursor {
   /** The ranges differ from what is stored. */
   changed = true
   #paused: boolean
+  /** What a page brought that was being read when the pause began. */
+  #withheld: readonly StoredRecord[] = []
 
   /** The next seq to look at. */
   #position: number
@@ -131,10 +133,20 @@ export class Cursor {
   /** See Feed.next. What was never sent goes before what an operator wants to have again. */
   next(max: number): readonly StoredRecord[] | Promise<readonly StoredRecord[]> {
     if (this.#paused || !this.#host.mayDeliver()) return []
+    if (this.#withheld.length > 0) {
+      const withheld = this.#withheld
+      this.#withheld = []
+      return withheld
+    }
     const session = this.#sessions
     const records = this.#nextWanted(max)
     if (!(records instanceof Promise)) return records.length > 0 ? records : this.replay.next(max)
-    return records.then((found) => (found.length > 0 || session !== this.#sessions ? found : this.replay.next(max)))
+    return records.then((found) => {
+      if (session !== this.#sessions) return []
+      if (!this.#paused) return found.length > 0 ? found : this.replay.next(max)
+      this.#withheld = found
+      return []
+    })
   }
 
   #nextWanted(max: number): readonly StoredRecord[] | Promise<readonly StoredRecord[]> {
@@ -180,7 +192,7 @@ export class Cursor {
 
   rejected(record: StoredRecord, reason: string): void {
     if (record.again !== undefined) {
-      if (this.replay.rejected(record)) this.#host.rejected(this.number, record, reason)
+      this.replay.rejected(record, reason)
       this.#host.storedAcks(1)
       return
     }
@@ -221,24 +233,21 @@ export class Cursor {
     if (!prompt) this.#lateThrough = this.#host.head()
     this.#forgetBuffer()
     this.#outstanding.clear()
+    this.#withheld = []
     this.replay.rewind()
   }
 
-  /** Records that are given up for this uplink alone, those in flight excepted. `book` is called for each; gives how many. */
-  drop(records: readonly GivenUp[], book: (record: GivenUp) => void): number {
-    let dropped = 0
-    for (const record of records) {
-      if (!this.isPending(record.seq, record.target) || this.isOutstanding(record.seq)) continue
-      // Given up for all while the rows were looked up: it is booked already.
-      if (this.#host.isGone(record.seq)) continue
-      book(record)
-      this.skipped.add(record.seq, record.seq)
-      dropped += 1
-    }
+  /** Can the record be given up for this uplink alone? Not when it is in flight, nor when it was given up for all. */
+  mayDrop({ seq, target }: GivenUp): boolean {
+    return this.isPending(seq, target) && !this.isOutstanding(seq) && !this.#host.isGone(seq)
+  }
+
+  /** Numbers it does not want any more. */
+  skip(ranges: readonly (readonly [number, number])[]): void {
+    for (const [from, to] of ranges) this.skipped.add(from, to)
     this.discardReadAhead()
     this.#position = this.#nextPending(this.#position)
     this.changed = true
-    return dropped
   }
 
   /** Was it read ahead and not handed out yet? */

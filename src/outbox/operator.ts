@@ -104,12 +104,32 @@ export class Operator {
       const count = rows.seqs.filter((one) => one < seq).length
       if (count === 0) break
       const old = givenUp(rows, count)
-      records += cursor ? cursor.drop(old, (one) => this.#losses.bookFor(cursor, one, 'operator')) : 0
-      if (!cursor) records += await this.#outbox.giveUp(old, 'operator')
+      if (cursor) records += this.#dropFor(cursor, old)
+      else records += await this.#outbox.giveUp(old, 'operator')
       after = old.at(-1)?.seq ?? after
     }
     await this.#outbox.commitWith({})
     return { records }
+  }
+
+  /** Consecutive rows, for one uplink alone. */
+  #dropFor(cursor: Cursor, rows: readonly GivenUp[]): number {
+    const skipped: [number, number][] = []
+    let dropped = 0
+    // Numbers in between are of no use to this uplink: skipped with the rest, they make one range and not thousands.
+    let isOneRange = false
+    for (const row of rows) {
+      if (cursor.mayDrop(row)) {
+        this.#losses.bookFor(cursor, row, 'operator')
+        dropped += 1
+        const last = skipped.at(-1)
+        if (isOneRange && last) last[1] = row.seq
+        else skipped.push([row.seq, row.seq])
+        isOneRange = true
+      } else if (cursor.isOutstanding(row.seq)) isOneRange = false
+    }
+    cursor.skip(skipped)
+    return dropped
   }
 
   /** Rejected records are tried once more, before anything that is replayed. Gives how many. */

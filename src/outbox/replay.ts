@@ -9,8 +9,10 @@ export interface ReplayHost {
   readPage(from: number, through: number, uplink: number, recordsMax?: number): Promise<Page>
   readRetries(uplink: number, after: number, recordsMax: number): Promise<RecordColumns>
   describe(entry: { seq: number; boot: number; mono: number }): Pick<StoredRecord, 'idPrefix' | 'ts' | 'clockKnown'>
-  /** A rejected record was delivered after all: its row goes with the next commit. */
-  forgiven(uplink: number, seq: number): void
+  /** A rejected record was delivered after all: its row goes with the next commit, after which `stored` is called. */
+  forgiven(uplink: number, seq: number, stored: () => void): void
+  /** The cloud refused it for good: it is kept with the reason by the next commit, after which `stored` is called. */
+  rejected(uplink: number, record: StoredRecord, reason: string, stored?: () => void): void
 }
 
 /**
@@ -31,9 +33,13 @@ export class Replay {
   #allRead = false
   #hasRetries: boolean
   #retriesAfter = 0
-  /** Rejected records that were settled in this run: their rows may still be marked. */
+  /** Rejected records that are at hand or in flight. */
+  readonly #retrying = new Set<number>()
+  /** Rejected records with an answer that is not stored yet: their rows are still marked. */
   readonly #retried = new Set<number>()
   #buffer: StoredRecord[] = []
+  /** Raised when reading starts over: a page asked for before is thrown away. */
+  #generation = 0
   /** The ranges differ from what is stored. */
   changed = false
 
@@ -55,7 +61,7 @@ export class Replay {
 
   /** Kept rows of [from, through] are to be sent again. */
   add(from: number, through: number): void {
-    this.#ranges = new Ranges([...this.remaining(), [from, through]]).toJSON()
+    this.#ranges = new Ranges([...this.#left(), [from, through]]).toJSON()
     this.#done = new Ranges()
     this.#startOver()
     this.changed = true
@@ -65,7 +71,21 @@ export class Replay {
   addRetries(): void {
     this.#hasRetries = true
     this.#retriesAfter = 0
-    this.#retried.clear()
+  }
+
+  /** What is not done, with every hole. */
+  #left(): [number, number][] {
+    return this.#ranges.flatMap(([from, through]) => {
+      const pieces: [number, number][] = []
+      let at = from
+      for (const [low, high] of this.#done.toJSON()) {
+        if (high < at || low > through) continue
+        if (low > at) pieces.push([at, low - 1])
+        at = high + 1
+      }
+      if (at <= through) pieces.push([at, through])
+      return pieces
+    })
   }
 
   /** What is left, for the next start. */
@@ -97,7 +117,9 @@ export class Replay {
   }
 
   async #readRetries(max: number): Promise<void> {
+    const generation = this.#generation
     const page = await this.#host.readRetries(this.#uplink, this.#retriesAfter, max)
+    if (generation !== this.#generation) return
     this.#retriesAfter = page.seqs.at(-1) ?? this.#retriesAfter
     if (page.seqs.length < max) this.#hasRetries = false
     this.#take(page, 'retry')
@@ -110,8 +132,10 @@ export class Replay {
       this.#allRead = true
       return
     }
+    const generation = this.#generation
     const from = Math.max(range[0], this.#at)
     const page = await this.#host.readPage(from, range[1], this.#uplink, max)
+    if (generation !== this.#generation) return
     this.#close(from, page)
     this.#at = page.examined + 1
     this.#take(page, 'replay')
@@ -131,10 +155,15 @@ export class Replay {
   #take(page: RecordColumns, again: 'replay' | 'retry'): void {
     let previous: number | undefined
     eachRow(page, (row) => {
-      if (again === 'retry' ? this.#retried.has(row.seq) : this.#done.has(row.seq)) return
+      if (again === 'retry' ? this.#isTried(row.seq) : this.#done.has(row.seq)) return
+      if (again === 'retry') this.#retrying.add(row.seq)
       this.#buffer.push(this.#record(row, again, again === 'replay' ? previous : undefined))
       previous = row.seq
     })
+  }
+
+  #isTried(seq: number): boolean {
+    return this.#retrying.has(seq) || this.#retried.has(seq)
   }
 
   #record(row: PageRow, again: 'replay' | 'retry', previous: number | undefined): StoredRecord {
@@ -145,27 +174,30 @@ export class Replay {
 
   /** The cloud took it (again). */
   delivered(record: StoredRecord): void {
+    const { seq } = record
     if (record.again === 'retry') {
-      if (this.#retried.has(record.seq)) return
-      this.#retried.add(record.seq)
-      this.#account.forgive(record.seq)
-      this.#host.forgiven(this.#uplink, record.seq)
+      // Asked for once and answered twice, or answered in the session before: it counts once.
+      if (!this.#retrying.delete(seq)) return
+      this.#retried.add(seq)
+      this.#account.forgive(seq)
+      this.#host.forgiven(this.#uplink, seq, () => this.#retried.delete(seq))
       return
     }
-    if (this.#done.has(record.seq)) return
-    this.#account.replayed(record.seq)
-    this.#settle(record.seq)
+    if (this.#done.has(seq)) return
+    this.#account.replayed(seq)
+    this.#settle(seq)
   }
 
-  /** The cloud does not take it (any more); true when it goes back to the rejected records. */
-  rejected(record: StoredRecord): boolean {
+  /** The cloud does not take it (any more): a retry goes back to the rejected records, a replay is over for it. */
+  rejected(record: StoredRecord, reason: string): void {
+    const { seq } = record
     if (record.again === 'replay') {
-      this.#settle(record.seq)
-      return false
+      this.#settle(seq)
+      return
     }
-    if (this.#retried.has(record.seq)) return false
-    this.#retried.add(record.seq)
-    return true
+    if (!this.#retrying.delete(seq)) return
+    this.#retried.add(seq)
+    this.#host.rejected(this.#uplink, record, reason, () => this.#retried.delete(seq))
   }
 
   #settle(seq: number): void {
@@ -180,15 +212,18 @@ export class Replay {
 
   /** A new session: what has no answer is sent again. */
   rewind(): void {
+    this.#retrying.clear()
     this.#startOver()
-    if (this.#retriesAfter === 0) return
-    this.#retriesAfter = 0
-    this.#hasRetries = true
   }
 
+  /** What was read ahead is read again. */
   #startOver(): void {
+    for (const { seq, again } of this.#buffer) if (again === 'retry') this.#retrying.delete(seq)
     this.#buffer = []
+    this.#generation += 1
     this.#at = 0
     this.#allRead = false
+    if (this.#retriesAfter > 0) this.#hasRetries = true
+    this.#retriesAfter = 0
   }
 }

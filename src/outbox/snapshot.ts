@@ -40,6 +40,8 @@ export class Snapshots {
   /** Snapshots that are not synced yet. */
   readonly #open = new Set<{ entries: readonly TailEntry[] }>()
   #retried: [uplink: number, seq: number][] = []
+  /** To be called when the next snapshot is on disk. */
+  #stored: (() => void)[] = []
   /** Called after the sync, with the newest number issued before and the entries that are rows now. */
   readonly #onCommitted: (head: number, entries: readonly TailEntry[]) => void
 
@@ -54,6 +56,11 @@ export class Snapshots {
     if (this.#rejected.length >= REJECTED_WAITING_MAX) this.#rejected.shift()
     const kind = KINDS.indexOf(record.kind)
     this.#rejected.push({ uplink, seq, reason, kind, boot, mono: Math.floor(mono), source, body })
+  }
+
+  /** `stored` is called when the next snapshot is on disk. */
+  onStored(stored: () => void): void {
+    this.#stored.push(stored)
   }
 
   /** The next snapshot removes it from the rejected records. */
@@ -77,6 +84,8 @@ export class Snapshots {
       remove: removal.ranges,
     }
     this.#retried = []
+    const whenStored = this.#stored
+    this.#stored = []
     boots.changed = false
     const head = tail.head
     const last = entries.at(-1)?.seq ?? 0
@@ -93,6 +102,7 @@ export class Snapshots {
     const args = () => (open.entries.length > 0 ? { ...complete, rows: toColumns(open.entries, boot) } : complete)
     return commitOperation(args, () => {
       this.#open.delete(open)
+      for (const call of whenStored) call()
       stored.removed(removal.given)
       this.#onCommitted(head, open.entries)
     })

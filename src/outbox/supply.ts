@@ -108,12 +108,14 @@ export class Supply implements CursorHost {
     return this.#the.expire(record)
   }
 
-  rejected(uplink: number, record: StoredRecord, reason: string): void {
+  rejected(uplink: number, record: StoredRecord, reason: string, stored?: () => void): void {
     this.#the.snapshots.reject(uplink, record, reason)
+    if (stored) this.#the.snapshots.onStored(stored)
     this.#the.schedule.storedAck()
   }
 
-  forgiven(uplink: number, seq: number): void {
+  forgiven(uplink: number, seq: number, stored: () => void): void {
     this.#the.snapshots.forgive(uplink, seq)
+    this.#the.snapshots.onStored(stored)
   }
 }

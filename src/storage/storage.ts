@@ -319,7 +319,7 @@ export class StorageThread implements Storage {
     this.#log.error(`the database is damaged (${damage}); it was moved to ${setAside}, a new one begun`)
     this.#restore = this.onSetAside?.(this.#damage) ?? []
     // Somebody must store it, even when nothing else is to be stored.
-    if (!this.#committing && this.#waiting.length === 0) void this.transact([])
+    if (!this.#committing && this.#waiting.length === 0) this.transact([]).catch(() => {})
   }
 
   #restored(result: JobResult | undefined): void {

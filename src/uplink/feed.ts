@@ -14,6 +14,8 @@ export interface Feed {
   rejected(record: StoredRecord, reason: string): void
   /** A new session: whatever was handed out and not settled is handed out again. */
   rewind(): void
+  /** An operator holds the records back: nothing is sent, though the session stays up. */
+  readonly paused: boolean
   /** Set by the sender; called (synchronously) after new records were appended. */
   onAppend: (() => void) | undefined
 }

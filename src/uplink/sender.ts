@@ -144,6 +144,7 @@ export class Sender {
     this.#ending.abort()
     this.#session = undefined
     this.#settled.flush()
+    this.#stock.rewind()
     this.#noteProgress()
     this.#again = []
     this.#window = new Window(this.#settings.window)
@@ -178,7 +179,10 @@ export class Sender {
 
   #mayPublish(session: Session): boolean {
     return (
-      this.#window.free > 0 && this.#inFlightBytes < IN_FLIGHT_BYTES_MAX && session.backlogBytes() < BACKLOG_BYTES_MAX
+      !this.#feed.paused &&
+      this.#window.free > 0 &&
+      this.#inFlightBytes < IN_FLIGHT_BYTES_MAX &&
+      session.backlogBytes() < BACKLOG_BYTES_MAX
     )
   }
 

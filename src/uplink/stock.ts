@@ -22,7 +22,6 @@ export class Stock {
   #reading = false
   /** What is being read was asked for before the last rewind, and will be handed out again. */
   #stale = false
-  #rewindDue = false
   #dry = false
   /** Records were appended while a page was being read, so its emptiness proves nothing. */
   #appended = false
@@ -54,13 +53,16 @@ export class Stock {
     this.#index += 1
   }
 
-  /** Everything at hand is void; the feed hands it out again. */
+  /**
+   * Everything at hand is void; the feed hands it out again. Told to the feed at once, or when the page that is being read
+   * has come: what is not in flight any more is subject to the limits again.
+   */
   rewind(): void {
     this.#page = []
     this.#index = 0
     this.#dry = false
     this.#stale = this.#reading
-    this.#rewindDue = true
+    if (!this.#reading) this.#feed.rewind()
   }
 
   /** Asks for the next page when less than half of one is left. */
@@ -70,10 +72,6 @@ export class Stock {
 
   #read(): void {
     if (this.#reading || this.#dry) return
-    if (this.#rewindDue) {
-      this.#rewindDue = false
-      this.#feed.rewind()
-    }
     this.#appended = false
     const answer = this.#feed.next(this.#options.pageRecords)
     if (!(answer instanceof Promise)) {
@@ -84,16 +82,21 @@ export class Stock {
     answer.then(
       (records) => {
         this.#reading = false
-        if (this.#stale) this.#stale = false
+        if (this.#stale) this.#voided()
         else this.#take(records)
         this.#options.onArrival()
       },
       (error: unknown) => {
         this.#reading = false
-        this.#stale = false
+        if (this.#stale) this.#voided()
         this.#options.onFailure(error)
       },
     )
+  }
+
+  #voided(): void {
+    this.#stale = false
+    this.#feed.rewind()
   }
 
   #take(records: readonly StoredRecord[]): void {

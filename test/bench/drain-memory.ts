@@ -22,6 +22,7 @@ const BATCH = 100
 
 /** Hands out its records once; the sender's only partner here. */
 class BenchFeed implements Feed {
+  paused = false
   onAppend: (() => void) | undefined
   readonly #records: readonly StoredRecord[]
   readonly #done: () => void

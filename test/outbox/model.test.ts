@@ -21,6 +21,7 @@ import { newSeed } from '../support/seeded.ts'
 
 const RUNS = Number(process.env['TIDEGATE_MODEL_RUNS'] ?? 3_000)
 const SHRINKS = process.env['TIDEGATE_MODEL_SHRINK'] === '1'
+const TIMED = { timeout: 120_000 + RUNS * 20 }
 const disk = newOutboxDisk()
 
 /** One list of steps, as it is kept. */
@@ -33,7 +34,7 @@ for (const file of globSync(new URL('../cases/outbox-model/*.json', import.meta.
   test(`found before: ${basename(file, '.json')}`, () => live(JSON.parse(readFileSync(file, 'utf8')) as Case))
 }
 
-test('whatever happens, nothing confirmed is lost, no id returns and the books add up', async (t) => {
+test('whatever happens, nothing confirmed is lost, no id returns and the books add up', TIMED, async (t) => {
   const seed = newSeed()
   t.diagnostic(`TIDEGATE_SEED=${seed}, ${RUNS} runs`)
   const anyCase: fc.Arbitrary<Case> = fc.record({

@@ -152,3 +152,15 @@ test('a replay of more than a page is sent whole, in pages', async (t) => {
     Array.from({ length: 2_501 }, (_, index) => index + 1),
   )
 })
+
+test('a replay that is asked for while another is being read is sent, too', async (t) => {
+  const site = await kept(t)
+  const cursor = site.cursor()
+  await site.outbox.operator.replay('north', { from: 7, through: 9 })
+  const reading = cursor.next(10)
+  await site.outbox.operator.replay('north', { from: 1, through: 3 })
+  const records = [...(await reading), ...(await readAll(cursor))]
+  assert.deepEqual(new Set(seqsOf(records)), new Set([1, 2, 3, 7, 8, 9]))
+  cursor.delivered(records)
+  assert.equal(cursor.replay.first, Number.POSITIVE_INFINITY)
+})

@@ -6,6 +6,7 @@ import type { Feed } from '../../src/uplink/feed.ts'
  * settled, runs are consecutive.
  */
 export class MemoryFeed implements Feed {
+  paused = false
   onAppend: (() => void) | undefined
   readonly records: StoredRecord[] = []
   /** Seqs the cloud took, in the order in which it was reported; each at most once. */
