@@ -23,6 +23,8 @@ export type Request =
       /** The first job stores everything that is known: for a new database in the place of a damaged one. */
       readonly restores: boolean
     }
+  /** The commit of this id once more, from the copy that the thread still has. */
+  | { readonly type: 'commit_again'; readonly id: number }
   | { readonly type: 'read'; readonly id: number; readonly question: PlainOperation }
   | { readonly type: 'backup'; readonly id: number; readonly file: string }
   | { readonly type: 'ping' }

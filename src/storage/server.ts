@@ -48,6 +48,8 @@ export class StorageServer {
   #watch: NodeJS.Timeout | undefined
   /** The database was replaced, and the main thread has not stored yet what it knows. */
   #isReplaced = false
+  /** The commit that has not succeeded yet. */
+  #group: (Request & { type: 'commit' }) | undefined
   /** What the first commit stores (that this start took place) is to be found also when the log gets lost. */
   #isBegun = false
 
@@ -97,7 +99,11 @@ export class StorageServer {
     }
     switch (request.type) {
       case 'commit':
+        this.#group = request
         this.#commit(request)
+        break
+      case 'commit_again':
+        if (this.#group?.id === request.id) this.#commit(this.#group)
         break
       case 'read':
         this.#read(request)
@@ -120,6 +126,7 @@ export class StorageServer {
       if (this.#isReplaced && !request.restores) throw new ReplacedError('the database was replaced')
       const jobs = this.#transaction(request.jobs)
       this.#isReplaced = false
+      this.#group = undefined
       this.#shortenLog()
       const facts = this.#facts.of(this.#connection.forReading())
       this.#reply({ type: 'committed', id: request.id, jobs, facts })

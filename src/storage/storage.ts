@@ -7,6 +7,7 @@ import { openError, StorageReadError } from './failure.ts'
 import { Health } from './health.ts'
 import type { Operation, Results, Storage } from './operation.ts'
 import { type StorageOptions, threadData } from './options.ts'
+import type { Committing, Job, Question } from './pending.ts'
 import type {
   BackupProgress,
   Damage,
@@ -15,7 +16,6 @@ import type {
   FileLoss,
   JobResult,
   Opened,
-  PlainOperation,
   Reply,
   Request,
 } from './protocol.ts'
@@ -27,18 +27,6 @@ process.env['SQLITE_USE_URI'] = '1'
 
 /** Young-generation garbage from read pages, and SQLite's own cache beside it. */
 const THREAD_HEAP_MIB = 128
-
-interface Job {
-  readonly operations: readonly Operation[]
-  readonly resolve: (results: unknown[]) => void
-  readonly reject: (error: Error) => void
-}
-
-interface Question {
-  readonly question: PlainOperation
-  readonly resolve: (answer: unknown) => void
-  readonly reject: (error: Error) => void
-}
 
 /**
  * The main thread's side of the storage thread. Jobs wait here until the commit before them is synced, then go together
@@ -53,7 +41,7 @@ export class StorageThread implements Storage {
   #worker: Worker | undefined
   #opened: Opened | undefined
   #waiting: Job[] = []
-  #committing: { readonly id: number; readonly jobs: readonly Job[]; readonly restores: boolean } | undefined
+  #committing: Committing | undefined
   readonly #questions = new Map<number, Question>()
   #nextId = 1
   readonly #backups = new Backups()
@@ -231,7 +219,7 @@ export class StorageThread implements Storage {
 
   #commit(jobs: readonly Job[]): void {
     const id = this.#nextId++
-    this.#committing = { id, jobs, restores: this.#restore !== undefined }
+    this.#committing = { id, jobs, restores: this.#restore !== undefined, by: this.#worker }
     const all = this.#restore
       ? [this.#restore, ...jobs.map((job) => job.operations)]
       : jobs.map((job) => job.operations)
@@ -350,8 +338,12 @@ export class StorageThread implements Storage {
 
   /** Something must be committed to show that writing works. */
   #resend(): void {
-    const jobs = this.#committing?.jobs
-    if (jobs) this.#commit(jobs)
+    const committing = this.#committing
+    const restores = this.#restore !== undefined
+    // The thread that failed has it still: packing it again would hold up the event loop with each try.
+    if (committing && committing.by === this.#worker && committing.restores === restores)
+      this.#send({ type: 'commit_again', id: committing.id })
+    else if (committing) this.#commit(committing.jobs)
     else if (this.#waiting.length > 0) this.#pump()
     else this.transact([]).catch(() => {})
   }

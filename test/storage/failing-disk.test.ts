@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import Database from 'better-sqlite3'
 import { type Logger, silentLogger } from '../../src/log.ts'
+import type { Operation } from '../../src/storage/operation.ts'
 import { lack } from '../support/needs.ts'
 import { brokenBooks, recount } from '../support/outbox-recount.ts'
-import { readAll, Site } from '../support/outbox-site.ts'
+import { readAll, Site, threads } from '../support/outbox-site.ts'
 import { until } from '../support/until.ts'
 
 /** A file system of its own of a few megabytes; undefined (and the test skipped) where we may not mount one. */
@@ -120,4 +121,37 @@ test('a disk that fills up while closing does not hold the stop up', async (t) =
   void site.durable(2_000, { body: `"x":"${'x'.repeat(500)}"` })
   await site.abandon()
   assert.equal(site.storage.status().problem?.code, 'SQLITE_FULL')
+})
+
+test('a commit that is tried again is not packed again: the event loop would wait with each try', async (t) => {
+  const folder = tinyDisk(t)
+  if (!folder) return
+  const site = await Site.open(t, { folder })
+  const ballast = fill(folder)
+  let packed = 0
+  const operation: Operation<void> = {
+    op: 'outbox.commit',
+    get args() {
+      packed += 1
+      const text = `"x":"${'x'.repeat(500)}"`
+      const seqs = Float64Array.from({ length: 2_000 }, (_, index) => index + 1_000)
+      const [none, lengths] = [new Float64Array(2_000), new Uint32Array(2_000).fill(text.length)]
+      const columns = { kinds: new Uint8Array(2_000), boots: none, monos: none, targets: none, expires: none }
+      const texts = { sources: ['m'], sourceOf: new Uint32Array(2_000), text: text.repeat(2_000), lengths }
+      return { rows: { seqs, ...columns, ...texts } }
+    },
+  }
+  const thread = threads.at(-1)
+  assert.ok(thread)
+  let again = 0
+  const post = thread.postMessage.bind(thread)
+  thread.postMessage = (message: { readonly type?: string }) => {
+    if (message.type === 'commit_again') again += 1
+    post(message)
+  }
+  const stored = site.storage.transact([operation])
+  await until(() => again >= 2, { what: 'two more tries', timeoutMs: 60_000 })
+  rmSync(ballast)
+  await stored
+  assert.equal(packed, 1)
 })
