@@ -60,7 +60,6 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
   const devices = settings.connections.flatMap((connection) => connection.devices)
   const lastValues = new LastValues(devices)
   const expiryOf = expiries(devices)
-
   const pollers = settings.connections.map(
     (connection) =>
       new Poller(connection, {
@@ -83,6 +82,7 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
     storage,
     clock,
     log: log.child('inbox'),
+    isLogLost: store.isLogLost,
     report: (record) => outbox.report(record),
     devices: new Fleet(pollers),
     now: () => times.now(),

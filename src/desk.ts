@@ -5,7 +5,8 @@ import { liveView } from './outbox/live-view.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import { Rates } from './outbox/rates.ts'
 import { outboxReport, type UplinkFacts } from './outbox/report.ts'
-import { verify } from './outbox/verify.ts'
+import { verifyWhole } from './outbox/verify.ts'
+import { refuseWhileSalvaging } from './outbox/while-salvaging.ts'
 import type { OutboxDesk, OutboxDisk } from './outbox-api.ts'
 import type { OutboxSettings } from './settings.ts'
 import type { StorageThread } from './storage/storage.ts'
@@ -44,16 +45,20 @@ export function openDesk(parts: DeskParts): OutboxDesk & { close(): void } {
     records: (query) => inspection.records(query),
     count: (query) => inspection.count(query),
     rejected: (query) => inspection.rejected(query),
-    verify: (onProgress) => verify(storage, view(), { onProgress, hold: () => outbox.holdRows() }),
+    verify: (onProgress) => verifyWhole(storage, view(), { onProgress, hold: () => outbox.holdRows() }),
     pause: (name) => outbox.operator.pause(name),
     resume: (name) => outbox.operator.resume(name),
     forget: (name) => outbox.operator.forget(name),
     replay: async (name, { since, until }) => {
+      await refuseWhileSalvaging(storage, 'send records once more')
       const from = await inspection.seqFrom(since, 'since')
       const through = until === undefined ? outbox.head() : await inspection.seqThrough(until, 'until')
       return outbox.operator.replay(name, { from, through })
     },
-    drop: async ({ before, uplink }) => outbox.operator.dropBefore(await inspection.seqFrom(before, 'before'), uplink),
+    drop: async ({ before, uplink }) => {
+      await refuseWhileSalvaging(storage, 'give up records')
+      return outbox.operator.dropBefore(await inspection.seqFrom(before, 'before'), uplink)
+    },
     retry: (name, seqs) => outbox.operator.retryRejected(name, seqs),
     discard: (name, seqs) => outbox.operator.discardRejected(name, seqs),
     backup: (file, onProgress) =>

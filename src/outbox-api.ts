@@ -100,7 +100,10 @@ export interface RecordPage {
 
 /** GET /api/v1/outbox/count */
 export interface RecordCount {
-  /** Records that wait, counted once however many uplinks want them. */
+  /**
+   * What a drop would give up now, counted once however many uplinks want it: records that wait on disk. What is in memory
+   * or being sent stays, and is not counted.
+   */
   readonly records: number
   /** Numbers of the first and the last of them; 0 when there is none. */
   readonly first: number
@@ -160,7 +163,7 @@ export type Progress = (done: number, of: number) => void
 export interface OutboxReader {
   report(): Promise<OutboxReport>
   records(query: RecordQuery): Promise<RecordPage>
-  /** Counts what waits up to a time or number, for one uplink or for all. */
+  /** Counts what `drop` with the same query would give up. */
   count(query: { readonly before: string; readonly uplink?: string }): Promise<RecordCount>
   verify(onProgress: Progress): Promise<Verification>
   rejected(query: RejectedQuery): Promise<readonly RejectedRecord[]>

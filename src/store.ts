@@ -1,6 +1,7 @@
 /** Opens storage and outbox and connects them: what happens to the disk is told to the cloud, and the limits are kept. */
 import { join } from 'node:path'
 import type { Clock } from './clock.ts'
+import { LOG_LOST, markOperation } from './inbox/operations.ts'
 import type { Logger } from './log.ts'
 import type { NewRecord } from './model.ts'
 import {
@@ -33,6 +34,8 @@ export interface Store {
   readonly outbox: Outbox
   readonly keeper: Keeper
   readonly salvage: Salvage
+  /** What was committed last before this start is lost. */
+  readonly isLogLost: boolean
   /** What others want to be stored first in a new database that takes the place of a damaged one. */
   restoreAlso(known: () => readonly Operation[]): void
 }
@@ -62,6 +65,8 @@ export async function openStore(settings: Settings, options: StoreOptions): Prom
     },
   })
   closing.defer(() => storage.close())
+  const { damage, setAside, logMissing, logCut } = storage.opened
+  const losesLog = (follows: Outbox['follows']) => (logMissing || logCut) && follows === 'unclean'
   const outbox = await Outbox.open({
     storage,
     clock,
@@ -69,13 +74,15 @@ export async function openStore(settings: Settings, options: StoreOptions): Prom
     commitIntervalMs,
     keepsDelivered: keepDeliveredMs > 0,
     start: { ...times.now(), gateway: settings.gateway.id, uplinks: settings.uplinks },
+    // With the start that finds the log lost: the next one finds a new log, and nothing missing.
+    withStart: (follows) => (losesLog(follows) ? [markOperation(LOG_LOST)] : []),
   })
   closing.defer(() => outbox.close())
   tell = (record) => outbox.append([record])
   for (const record of told) tell(record)
-  const { damage, setAside, logMissing } = storage.opened
   if (damage !== undefined && setAside !== undefined) tell(databaseSetAsideRecord({ damage, setAside }, clock.mono()))
-  if (logMissing && outbox.follows === 'unclean') {
+  const isLogLost = losesLog(outbox.follows)
+  if (isLogLost) {
     storage.logWasLost()
     tell(logLostRecord(clock.mono()))
   }
@@ -96,7 +103,7 @@ export async function openStore(settings: Settings, options: StoreOptions): Prom
   const restoreAlso = (known: () => readonly Operation[]) => {
     others = known
   }
-  return { storage, outbox, keeper, salvage, restoreAlso }
+  return { storage, outbox, keeper, salvage, isLogLost, restoreAlso }
 }
 
 function startKeeper(

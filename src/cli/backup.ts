@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs'
+import { existsSync, lstatSync } from 'node:fs'
 import { open as openFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { GatewayError, messageOf } from '../errors.ts'
 import { syncDirectory } from '../storage/copy.ts'
 import { askLong, open } from './client.ts'
+import { faultsOf } from './examined.ts'
 import { formatSize } from './format.ts'
 import { openDatabase } from './outbox/offline.ts'
 import { isRunning } from './outbox/source.ts'
@@ -23,9 +24,22 @@ export async function backup(file: string, { stateDir, json }: BackupFlags): Pro
     throw new GatewayError('conflict', `${target} is there already`, { hint: 'choose another name, or remove it' })
   }
   if (!existsSync(dirname(target))) throw new GatewayError('usage', `there is no directory ${dirname(target)}`)
+  const partial = `${target}.partial`
+  if (lstatSync(partial, { throwIfNoEntry: false })) {
+    throw new GatewayError('conflict', `${partial} is there already`, {
+      hint: 'a backup that was killed leaves it: remove it, or choose another name',
+    })
+  }
   const running = await isRunning(stateDir)
   if (running) await fetchCopy(stateDir, target)
   else await copyOffline(stateDir, target)
+  const faults = await faultsOf(target)
+  if (faults !== undefined) {
+    await rename(target, `${target}.damaged`)
+    throw new GatewayError('bad_answer', `the copy could not be restored, because the database is damaged: ${faults}`, {
+      hint: `it is kept as ${target}.damaged; restart the agent, which salvages what is readable, and take another`,
+    })
+  }
   const { size } = await stat(target)
   if (json) console.log(JSON.stringify({ file: target, bytes: size, running }))
   else console.log(`${target}: ${formatSize(size)}`)
@@ -45,7 +59,7 @@ async function fetchCopy(stateDir: string, target: string): Promise<void> {
     )) as { bytes: number }
     const body = await open(stateDir, { path: API })
     // Nobody else may read what the gateway measured.
-    await using handle = await openFile(partial, 'w', 0o600)
+    await using handle = await openFile(partial, 'wx', 0o600)
     let received = 0
     for await (const chunk of body as AsyncIterable<Buffer>) {
       stop.signal.throwIfAborted()
@@ -58,7 +72,8 @@ async function fetchCopy(stateDir: string, target: string): Promise<void> {
     await rename(partial, target)
     await syncDirectory(dirname(target))
   } catch (error) {
-    await rm(partial, { force: true })
+    // Whatever appeared in its place meanwhile is not ours.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') await rm(partial, { force: true })
     if (error instanceof GatewayError) throw error
     throw new GatewayError('bad_answer', `cannot write the backup ${target}: ${messageOf(error)}`, { cause: error })
   } finally {

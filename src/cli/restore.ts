@@ -1,15 +1,14 @@
-import { spawn } from 'node:child_process'
-import { existsSync, statSync } from 'node:fs'
-import { chmod, chown, copyFile, open, rename, rm, writeFile } from 'node:fs/promises'
+import { existsSync, realpathSync, statSync } from 'node:fs'
+import { chmod, chown, copyFile, open, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { systemClock } from '../clock.ts'
 import { GatewayError, messageOf } from '../errors.ts'
-import { markRestoredOperation } from '../inbox/operations.ts'
+import { markOperation, RESTORED } from '../inbox/operations.ts'
 import { silentLogger } from '../log.ts'
-import { syncDirectory } from '../storage/copy.ts'
-import { moveAside } from '../storage/database.ts'
-import { type Examined, examineDatabase } from '../storage/examine.ts'
+import { examineDatabase } from '../storage/examine.ts'
+import { finishSetAside, RESTORING, replaceDatabase } from '../storage/recovery.ts'
 import { StorageThread } from '../storage/storage.ts'
+import { faultsOf } from './examined.ts'
 import { formatNumberOf } from './format.ts'
 import { isRunning } from './outbox/source.ts'
 
@@ -49,29 +48,41 @@ export async function restore(file: string, flags: RestoreFlags): Promise<number
 
 async function putInPlace(source: string, stateDir: string): Promise<Restored> {
   const file = join(stateDir, 'tidegate.db')
-  const copy = `${file}.restoring`
-  await removeAll(copy)
+  const copy = file + RESTORING
+  if (existsSync(copy) && realpathSync(copy) === realpathSync(source)) {
+    throw new GatewayError('usage', `${source} is the name of the copy that is made of a backup`, {
+      hint: 'move it to another name first',
+    })
+  }
+  let isCertain = false
   try {
+    // A restore that was interrupted is completed first: two that wait for one place would depend on their names.
+    finishSetAside(file)
+    await removeAll(copy)
     await copyFile(source, copy)
     // The files of a gateway that lost its power: what the log has is part of them.
     if (existsSync(`${source}-wal`)) await copyFile(`${source}-wal`, `${copy}-wal`)
-    await examineInChild(source, copy)
+    const faults = await faultsOf(copy)
+    if (faults !== undefined) {
+      throw new GatewayError('bad_answer', `${source} cannot be restored: ${faults}`, {
+        hint: 'nothing was changed; take another backup',
+      })
+    }
     const commands = await markCommands(copy)
     await makeDurable(copy, stateDir)
     await refuseWhileRunning(stateDir)
-    const before = existsSync(file) ? moveAside(file, 'replaced') : undefined
-    // An empty log says that none was lost: the copy holds everything.
-    await writeFile(`${file}-wal`, '')
-    await giveToAgent(`${file}-wal`, stateDir)
-    await rename(copy, file)
-    await syncDirectory(stateDir)
+    const { before } = replaceDatabase(file, copy, () => {
+      isCertain = true
+    })
     return { file, commands, ...(before === undefined ? {} : { before }) }
   } catch (error) {
     await removeAll(copy)
     if (error instanceof GatewayError) throw error
     throw new GatewayError('state_unusable', `cannot restore ${source}: ${messageOf(error)}`, {
       cause: error,
-      hint: 'run this as root; nothing was changed',
+      hint: isCertain
+        ? 'the copy is complete: the next start of the agent, or of this command, puts it in its place'
+        : 'run this as root; nothing was changed',
     })
   }
 }
@@ -95,39 +106,11 @@ async function refuseWhileRunning(stateDir: string): Promise<void> {
   }
 }
 
-/** A file that is read whole may be damaged in any way: another process does it, which can be interrupted and may crash. */
-async function examineInChild(source: string, copy: string): Promise<void> {
-  const words = [process.argv[1] ?? '', 'restore', copy, '--examine']
-  const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'ignore'] })
-  let output = ''
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    output += chunk
-  })
-  const status = await new Promise<number | string | null>((done, fail) => {
-    child.once('error', fail)
-    child.once('close', (code, signal) => done(code ?? signal))
-  })
-  if (status === 0) return
-  const [problem = `examining it ended with ${status}`, ...others] = problemsIn(output)
-  const more = others.length > 0 ? `, and ${formatNumberOf(others.length, 'other fault')}` : ''
-  throw new GatewayError('bad_answer', `${source} cannot be restored: ${problem}${more}`, {
-    hint: 'nothing was changed; take another backup',
-  })
-}
-
-function problemsIn(output: string): readonly string[] {
-  try {
-    return (JSON.parse(output) as Examined).problems
-  } catch {
-    return []
-  }
-}
-
 /** Brings the copy up to this version, and marks the commands that may have been applied since the backup was made. */
 async function markCommands(copy: string): Promise<number> {
   const storage = await StorageThread.open(copy, { clock: systemClock, log: silentLogger })
   try {
-    const [commands] = await storage.transact([markRestoredOperation()])
+    const [commands] = await storage.transact([markOperation(RESTORED)])
     return commands
   } finally {
     await storage.close()

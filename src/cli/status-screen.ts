@@ -97,7 +97,7 @@ function uplinkRow(uplink: UplinkStatus): string[] {
     problems.push(`${uplink.problem.message}${retry}`)
   }
   if (uplink.rejected > 0) problems.push(`${formatCount(uplink.rejected)} rejected by the server`)
-  if (uplink.dropped > 0) problems.push(`${formatCount(uplink.dropped)} dropped by a limit`)
+  if (uplink.dropped > 0) problems.push(`${formatCount(uplink.dropped)} dropped`)
   return [
     uplink.name,
     uplink.type,

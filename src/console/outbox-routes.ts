@@ -4,6 +4,7 @@ import { GatewayError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { OutboxDesk } from '../outbox-api.ts'
 import { longAnswer } from './answers.ts'
+import { bodyText } from './body.ts'
 
 const number = z.coerce.number().int().min(0)
 const flag = z.stringbool()
@@ -91,7 +92,7 @@ function asked<Schema extends z.ZodObject>(context: Context, schema: Schema): De
 }
 
 async function ordered<Schema extends z.ZodObject>(context: Context, schema: Schema): Promise<z.output<Schema>> {
-  const text = await context.req.text()
+  const text = await bodyText(context.req.raw)
   let body: unknown
   try {
     body = text === '' ? {} : JSON.parse(text)

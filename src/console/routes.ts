@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { HTTPException } from 'hono/http-exception'
 import { GatewayError, messageOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { OutboxDesk } from '../outbox-api.ts'
@@ -41,6 +42,7 @@ export function createRoutes(source: ApiSource, log: Logger): Hono {
   routes.notFound((context) => problemAnswer(404, `there is no ${context.req.method} ${context.req.path}`))
   routes.onError((error, context) => {
     if (error instanceof GatewayError) return refusalAnswer(error)
+    if (error instanceof HTTPException) return error.getResponse()
     log.error('the socket API could not answer', { path: context.req.path, error })
     return problemAnswer(500, messageOf(error))
   })

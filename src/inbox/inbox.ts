@@ -49,6 +49,8 @@ export interface InboxOptions {
   readonly now: () => Now
   readonly bootOffset: BootOffset
   readonly log: Logger
+  /** The newest commits before this start are lost, so that what is loaded may be out of date. */
+  readonly isLogLost?: boolean
   readonly random?: () => number
 }
 

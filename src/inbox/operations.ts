@@ -75,9 +75,12 @@ export const RESTORED = 'restored from a backup'
 /** Stands as the reason of commands that were under way when part of the database was destroyed. */
 export const DAMAGED = 'the database of the gateway was damaged'
 
-/** Marks everything under way; the next start ends it. Answers how many that are. */
-export function markRestoredOperation(): Operation<number> {
-  return { op: 'inbox.mark_restored', args: { reason: RESTORED } satisfies MarkArgs }
+/** Stands as the reason of commands that were under way in a database whose newest commits are lost with its log. */
+export const LOG_LOST = 'the write-ahead log of the gateway was lost'
+
+/** Marks everything under way with one of these reasons; the next start ends it. Answers how many that are. */
+export function markOperation(reason: string): Operation<number> {
+  return { op: 'inbox.mark', args: { reason } satisfies MarkArgs }
 }
 
 export interface MarkArgs {

@@ -4,26 +4,32 @@ import type { Command, FinalState } from './command.ts'
 import { type Now, stampOf } from './expiry.ts'
 import { fit } from './fit.ts'
 import type { CommandKey } from './key.ts'
-import { DAMAGED, fromRow, type Loaded, RESTORED, settleOperation } from './operations.ts'
+import { DAMAGED, fromRow, LOG_LOST, type Loaded, RESTORED, settleOperation } from './operations.ts'
 import { outcomeRecord } from './outcome.ts'
+
+/** Of what carries one of these reasons nobody knows what became of it since. */
+const uncertain: readonly (string | undefined)[] = [RESTORED, DAMAGED, LOG_LOST]
 
 export interface RestoreOptions {
   readonly storage: Storage
   readonly report: (record: NewRecord) => Operation
   readonly now: () => Now
+  /** The newest commits are lost: see LOG_LOST. */
+  readonly isLogLost?: boolean
 }
 
 /**
  * Fills the keys with what was under way when the agent ended. What the configuration does not allow any more ends here,
- * with an outcome; what was in an attempt is decided as crashed. What was under way when a backup was made may have been
- * applied since, or superseded by what the backup does not know: it ends `unknown`.
+ * with an outcome; what was in an attempt is decided as crashed. What was under way when a backup was made, or in the last
+ * commit that is not lost, may have been applied since, or superseded by what is not known here: it ends `unknown` (P8).
  */
 export async function restore(
   loaded: Loaded,
   keys: ReadonlyMap<string, CommandKey>,
   options: RestoreOptions,
 ): Promise<void> {
-  const all = loaded.live.map(fromRow)
+  const found = loaded.live.map(fromRow)
+  const all = options.isLogLost ? found.map((command) => ({ ...command, reason: LOG_LOST })) : found
   const objections = new Map(all.map((command) => [command, objection(command, keys)]))
   await endAll(objections, options)
   const live = all.filter((command) => objections.get(command) === undefined)
@@ -39,7 +45,7 @@ export async function restore(
 }
 
 function objection(command: Command, keys: ReadonlyMap<string, CommandKey>): string | undefined {
-  if (command.reason === RESTORED || command.reason === DAMAGED) return command.reason
+  if (uncertain.includes(command.reason)) return command.reason
   const key = keys.get(command.key)
   if (!key) return 'no command with this key is configured any more'
   if (command.value === undefined) return 'it has no value'
@@ -60,7 +66,5 @@ async function endAll(objections: ReadonlyMap<Command, string | undefined>, opti
 }
 
 function endOf(command: Command, reason: string): FinalState {
-  return reason === RESTORED || reason === DAMAGED || command.state === 'applying' || command.doubt
-    ? 'unknown'
-    : 'refused'
+  return uncertain.includes(reason) || command.state === 'applying' || command.doubt ? 'unknown' : 'refused'
 }

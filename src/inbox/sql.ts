@@ -29,7 +29,7 @@ export const inboxOperations: OperationTable = {
   'inbox.load': prepareLoad,
   'inbox.find': prepareFind,
   'inbox.prune': preparePrune,
-  'inbox.mark_restored': prepareMarkRestored,
+  'inbox.mark': prepareMark,
 }
 
 const columns = [
@@ -107,7 +107,7 @@ function prepareFind(database: Database) {
   }
 }
 
-function prepareMarkRestored(database: Database) {
+function prepareMark(database: Database) {
   const mark = database.prepare("UPDATE command SET reason = ? WHERE state IN ('waiting', 'applying')")
   return ({ reason }: MarkArgs): number => mark.run(reason).changes
 }

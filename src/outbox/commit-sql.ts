@@ -1,6 +1,6 @@
 /** The outbox in SQLite, storage thread only: storing a snapshot. */
 import type { Database } from 'better-sqlite3'
-import type { CommitArgs } from './operations.ts'
+import type { CommitArgs, NextRows } from './operations.ts'
 import { rowSum } from './row-sum.ts'
 
 /** Oldest rejected records are forgotten beyond this many per uplink; the account keeps counting them. */
@@ -14,13 +14,17 @@ export function prepareCommit(database: Database) {
   const saveBooks = prepareSaveBooks(database)
   const saveMeta = prepareSaveMeta(database)
   const remove = database.prepare('DELETE FROM record WHERE seq BETWEEN ? AND ?')
-  return (args: CommitArgs): void => {
+  const nextRow = database.prepare('SELECT seq FROM record WHERE seq > ? ORDER BY seq LIMIT 1').pluck()
+  const salvages = database.prepare('SELECT 1 FROM salvage LIMIT 1').pluck()
+  return (args: CommitArgs): NextRows => {
     insertRows(args)
     saveMeta(args)
     saveBooks(args)
     for (const [from, through] of args.remove ?? []) {
       for (let at = from; at <= through; at += REMOVE_SLICE) remove.run(at, Math.min(through, at + REMOVE_SLICE - 1))
     }
+    if (!args.remove?.length || salvages.get() !== undefined) return []
+    return args.remove.map(([, through]) => (nextRow.get(through) as number | undefined) ?? 0)
   }
 }
 

@@ -14,6 +14,7 @@ import { type Moment, parseMoment } from './moment.ts'
 import { KINDS, seekQuestion } from './operations.ts'
 import { eachRow } from './page-rows.ts'
 import { describe, isPending, nextPending, type Position, type View } from './view.ts'
+import { refuseWhileSalvaging } from './while-salvaging.ts'
 
 /** Records of one answer. */
 const RECORDS_MAX = 1_000
@@ -69,8 +70,9 @@ export class Inspection {
     return Math.max(settled, await this.#storage.read(beforeQuestion({ seq: first, uplink: reader.number })))
   }
 
-  /** Counts what waits and is older than `before`. */
+  /** Counts what a drop would give up now. Throws GatewayError conflict during a salvage. */
   async count(query: { readonly before: string; readonly uplink?: string }): Promise<RecordCount> {
+    await refuseWhileSalvaging(this.#storage, 'count records')
     const through = (await this.#fromMoment(query.before, 'before')) - 1
     const readers = readersOf(this.#view(), query.uplink)
     let counted: RecordCount = { records: 0, first: 0, last: 0 }
@@ -84,12 +86,10 @@ export class Inspection {
       const rows = await this.#storage.read(tallyQuestion({ from, through: Math.min(through, view.tailFirst - 1) }))
       rows.seqs.forEach((seq, index) => {
         const target = rows.targets[index] ?? 0
-        if (!view.isGone(seq) && readers.some((reader) => isPending(reader, seq, target))) add(seq)
+        if (view.isGone(seq) || readers.some((reader) => view.isBeingSent(reader, seq))) return
+        if (readers.some((reader) => isPending(reader, seq, target))) add(seq)
       })
       from = rows.examined + 1
-    }
-    for (const { seq, target } of tailRows(this.#view(), this.#view().tailFirst, through)) {
-      if (readers.some((reader) => isPending(reader, seq, target))) add(seq)
     }
     return counted
   }

@@ -1,8 +1,9 @@
 import type { Outbox } from './outbox.ts'
-import type { View } from './view.ts'
+import type { Position, View } from './view.ts'
 
 /** The running outbox as those see it who only look. Nothing is copied: it shows what is true when it is asked. */
 export function liveView(outbox: Outbox): View {
+  const cursorOf = (position: Position) => outbox.cursors.find(({ name }) => name === position.name)
   return {
     get head() {
       return outbox.head()
@@ -25,6 +26,7 @@ export function liveView(outbox: Outbox): View {
     tailEntry: (seq) => outbox.supply.tailEntry(seq),
     isGone: (seq) => outbox.supply.isGone(seq),
     goneNow: () => outbox.goneNow(),
-    isLate: (position, seq) => outbox.cursors.find(({ name }) => name === position.name)?.isLate(seq) ?? false,
+    isBeingSent: (position, seq) => cursorOf(position)?.isOutstanding(seq) ?? false,
+    isLate: (position, seq) => cursorOf(position)?.isLate(seq) ?? false,
   }
 }

@@ -220,6 +220,21 @@ function renamed(loaded: Loaded, facts: StartFacts): ReadonlyMap<string, string>
   return names
 }
 
+/** What the operator should know about `formerly`: a word that does nothing is a misspelling, or came too late. */
+export function formerNotes(loaded: Loaded, facts: StartFacts): string[] {
+  const stored = new Set(loaded.uplinks.map(({ name }) => name))
+  return facts.uplinks.flatMap(({ name, formerly }) => {
+    if (formerly === undefined) return []
+    if (!stored.has(name) && !stored.has(formerly) && stored.size > 0) {
+      return [`uplink ${name} is new, because no uplink ${formerly} is known (formerly)`]
+    }
+    if (!stored.has(name) || !stored.has(formerly)) return []
+    return [
+      `uplink ${name} has a position of its own, so formerly: ${formerly} does nothing; ${formerly} keeps its records`,
+    ]
+  })
+}
+
 /** Numbers issued while an uplink was absent from the configuration: it has no claim to them. */
 function skip(skipped: Ranges, account: Account, numbers: { from: number; to: number }): void {
   if (numbers.to < numbers.from) return

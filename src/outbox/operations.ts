@@ -110,14 +110,17 @@ export interface Forget {
   readonly bootsBelow: number
 }
 
+/** For each range of `remove` the next row above it, 0: there is none. Empty while a salvage may bring rows back there. */
+export type NextRows = readonly number[]
+
 /** `argsOf` is called whenever the operation is sent. */
-export function commitOperation(argsOf: () => CommitArgs, committed: () => void): Operation<void> {
+export function commitOperation(argsOf: () => CommitArgs, committed: (next: NextRows) => void): Operation<void> {
   return {
     op: 'outbox.commit',
     get args() {
       return argsOf()
     },
-    committed,
+    committed: (answer) => committed(answer as NextRows),
   }
 }
 

@@ -75,7 +75,7 @@ export class Operator {
   /**
    * Sends what is stored of [from, through] and the uplink does not wait for anyway, marked late, behind everything that was
    * never sent: mostly what it had, also what was issued before it began. Gives how many numbers that are: at most so many
-   * records.
+   * records. Not for the time of a salvage, when nobody knows what will be stored.
    */
   async replay(name: string, range: { readonly from: number; readonly through: number }): Promise<Done> {
     const cursor = this.#cursor(name)
@@ -93,23 +93,37 @@ export class Operator {
     return { records }
   }
 
-  /** Gives up stored records below `seq`, for one uplink or for all; counted and entered in the loss ledger. */
+  /**
+   * Gives up stored records below `seq` that wait, for one uplink or for all; counted and entered in the loss ledger. Not for
+   * the time of a salvage: what is brought back afterwards would be sent all the same.
+   */
   async dropBefore(seq: number, name?: string): Promise<Done> {
     const cursor = name === undefined ? undefined : this.#cursor(name)
+    // What is in memory now is written while rows are given up, and is not to go with them.
+    const through = Math.min(seq - 1, this.#outbox.storedRange.last)
     let records = 0
     for (let after = 0; ; ) {
       const rows: OldestRows = await this.#storage.read(
         oldestQuestion({ after, recordsMax: DROP_ROWS_MAX, kinds: 'all' }),
       )
-      const count = rows.seqs.filter((one) => one < seq).length
+      const count = rows.seqs.filter((one) => one <= through).length
       if (count === 0) break
       const old = givenUp(rows, count)
       if (cursor) records += this.#dropFor(cursor, old)
-      else records += await this.#outbox.giveUp(old, 'operator')
+      else
+        records += await this.#outbox.giveUp(
+          old.filter((row) => this.#isWaiting(row)),
+          'operator',
+        )
       after = old.at(-1)?.seq ?? after
     }
     await this.#outbox.commitWith({})
     return { records }
+  }
+
+  /** Rows that all have, and are only kept for replay, stay. */
+  #isWaiting(row: GivenUp): boolean {
+    return [...this.#outbox.cursors, ...this.#absent].some((cursor) => cursor.mayDrop(row))
   }
 
   /** Consecutive rows, for one uplink alone. */

@@ -19,7 +19,7 @@ import { Cursor } from './cursor.ts'
 import type { GivenUp } from './given-up.ts'
 import type { LossReason } from './ledger.ts'
 import { Losses } from './losses.ts'
-import { planStart, type Start, type StartFacts, startSeqs } from './opening.ts'
+import { formerNotes, planStart, type Start, type StartFacts, startSeqs } from './opening.ts'
 import { loadQuestion } from './operations.ts'
 import { Operator } from './operator.ts'
 import { Reader } from './reader.ts'
@@ -46,6 +46,8 @@ export interface OutboxOptions {
   /** Rows that every uplink has are kept for replay until `releaseKept` lets them go. */
   readonly keepsDelivered?: boolean
   readonly start: StartFacts
+  /** What others store in the start transaction, by how the run before ended. */
+  readonly withStart?: (follows: Start['follows']) => readonly Operation[]
 }
 
 export class Outbox {
@@ -82,6 +84,7 @@ export class Outbox {
     // Damage that shows here is set aside at once: the second try meets the new database.
     const loaded = await options.storage.read(loadQuestion()).catch(() => options.storage.read(loadQuestion()))
     const uplinks = await startSeqs(loaded, options.start, options.storage)
+    for (const note of formerNotes(loaded, options.start)) options.log.warn(note)
     const start = planStart(loaded, { ...options.start, uplinks })
     const outbox = new Outbox(options, start, new Stored(loaded.firstRow, loaded.lastRow, options.keepsDelivered))
     return outbox
@@ -126,14 +129,14 @@ export class Outbox {
       snapshots: this.#snapshots,
       expire,
     })
-    this.begun = this.#begin()
+    this.begun = this.#begin(options.withStart?.(start.follows) ?? [])
   }
 
   /** The start transaction: the epoch, new and absent uplinks, and the first record, before anything is sent. */
-  async #begin(): Promise<void> {
+  async #begin(others: readonly Operation[]): Promise<void> {
     const { epochs, cursors, storedThrough, firstRecord, forget } = this.#start
     this.#push(firstRecord)
-    const begun = this.commitWith({
+    const snapshot = this.#snapshots.take({
       epoch: { ...epochs.running, clean: false, through: storedThrough },
       ...(forget ? { forget } : {}),
       newUplinks: cursors.filter((cursor) => cursor.isNew).map(({ number, name }) => ({ uplink: number, name })),
@@ -142,6 +145,7 @@ export class Outbox {
         .filter((cursor) => cursor.wantedThrough !== undefined || cursor.isBack)
         .map(({ number, wantedThrough }) => ({ uplink: number, wantedThrough: wantedThrough ?? null })),
     })
+    const begun = this.#storage.transact([snapshot, ...others])
     for (const record of this.losses.ended({ force: true })) this.append([record])
     const waited = new AbortController()
     await Promise.race([begun, this.#clock.wait(BEGIN_MS_MAX, waited.signal)]).finally(() => waited.abort())

@@ -47,8 +47,10 @@ export const outboxSalvage = {
     const known = highestKnown(database, uplinks, found.last.key)
     const isCertain = found.isComplete('epoch') && (endedCleanly(database) || (found.last.isCertain && positionsKnown))
     const through = isCertain ? known : known + UNREAD_NUMBERS + found.rowsMissingMax
+    const hasEpochs = database.prepare('SELECT 1 FROM epoch LIMIT 1').get() !== undefined
     repairEpochs(database, { isComplete: found.isComplete('epoch'), through })
-    if (!found.isComplete('account') || !found.isComplete('epoch')) rebuildAccounts(database, uplinks)
+    if (found.isComplete('account') && !hasEpochs) mergeAccounts(database, { uplinks, known })
+    else if (!found.isComplete('account') || !found.isComplete('epoch')) rebuildAccounts(database, uplinks)
     const note: SalvageNote = {
       through,
       known,
@@ -166,6 +168,39 @@ function repairEpochs(database: Database, facts: { readonly isComplete: boolean;
     }
   }
   database.prepare('UPDATE epoch SET through = ? WHERE start = (SELECT max(start) FROM epoch)').run(facts.through)
+}
+
+/**
+ * No epoch is known, so one made up now has all numbers: its books are those of all epochs together. What was given up long
+ * ago stays given up, and is not taken for lost by the damage.
+ */
+function mergeAccounts(
+  database: Database,
+  { uplinks, known }: { readonly uplinks: readonly UplinkRow[]; readonly known: number },
+): void {
+  const sums = database
+    .prepare(
+      `SELECT uplink, sum(delivered) AS delivered, sum(dropped) AS dropped, sum(rejected) AS rejected,
+              sum(not_wanted) AS notWanted, sum(skipped) AS skipped, sum(replayed) AS replayed
+       FROM account GROUP BY uplink`,
+    )
+    .all() as Record<string, number>[]
+  database.exec('DELETE FROM account')
+  const insert = database.prepare('INSERT INTO account VALUES (?, (SELECT min(start) FROM epoch), ?, ?, ?, ?, ?, ?)')
+  for (const { uplink, ranges, skipped } of uplinks) {
+    const {
+      delivered = 0,
+      dropped = 0,
+      rejected = 0,
+      notWanted = 0,
+      skipped: skips = 0,
+      replayed = 0,
+    } = sums.find((row) => row['uplink'] === uplink) ?? {}
+    // Epochs that were forgotten long ago have no books, but their numbers are settled.
+    const settled = numbersIn(JSON.parse(ranges), 1, known) + numbersIn(JSON.parse(skipped), 1, known)
+    const forgotten = Math.max(0, settled - delivered - dropped - rejected - notWanted - skips)
+    insert.run(uplink, delivered, dropped, rejected, notWanted, skips + forgotten, replayed)
+  }
 }
 
 /** From the positions: what is settled counts as delivered. What was given up or rejected can no longer be told apart. */

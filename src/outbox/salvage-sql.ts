@@ -21,6 +21,11 @@ function prepareRestore(database: Database) {
     `UPDATE salvage SET note = json_set(note, '$.through', min(@head, json_extract(note, '$.through')),
        '$.known', min(@head, json_extract(note, '$.through')))`,
   )
+  // Of the damaged file that was in use just now memory knows every position; of one set aside before, what was read then.
+  const positions = database.prepare(
+    `UPDATE salvage SET note = json_set(note, '$.positionsKnown', json('true'), '$.uplinks', json(?))
+     WHERE file = (SELECT max(file) FROM salvage)`,
+  )
   const commit = prepareCommit(database)
   return (args: RestoreArgs): void => {
     for (const statement of clear) statement.run()
@@ -30,6 +35,7 @@ function prepareRestore(database: Database) {
     for (const { boot: number, id, offsetMs, known } of args.boots) boot.run(number, id, offsetMs, known ? 1 : 0)
     commit(args.commit)
     note.run({ head: args.head })
+    positions.run(JSON.stringify((args.commit.newUplinks ?? []).map(({ uplink }) => uplink)))
   }
 }
 

@@ -100,10 +100,11 @@ export class Snapshots {
     // The rows are made when the job is sent, and again when it is sent again: a copy that waits with a disk that takes
     // nothing would keep what memory has no room for any more.
     const args = () => (open.entries.length > 0 ? { ...complete, rows: toColumns(open.entries, boot) } : complete)
-    return commitOperation(args, () => {
+    return commitOperation(args, (next) => {
       this.#open.delete(open)
       for (const call of whenStored) call()
       stored.removed(removal.given)
+      stored.passed(removal.ranges, next)
       this.#onCommitted(head, open.entries)
     })
   }

@@ -98,6 +98,18 @@ export class Stored {
     while (this.#holds > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
   }
 
+  /**
+   * The removal of these ranges is synced, and `next` are the rows found above them (see NextRows). Where a salvage left
+   * millions of numbers free, removing by numbers would go on for hours over nothing.
+   */
+  passed(ranges: Removal['ranges'], next: readonly number[]): void {
+    for (const [index, found] of next.entries()) {
+      const behind = (ranges[index]?.[1] ?? 0) + 1
+      if (this.#first === behind) this.#first = found
+      if (this.#aboveHeld === behind) this.#aboveHeld = found || this.#last + 1
+    }
+  }
+
   /** The removal of rows that were given up is synced. */
   removed(given: readonly number[]): void {
     for (const seq of given) this.#gone.delete(seq)

@@ -5,6 +5,12 @@ import { type Epoch, Epochs } from './epochs.ts'
 import { tallyQuestion } from './inspect.ts'
 import { Ranges } from './ranges.ts'
 import { isPending, nextPending, type Position, type View } from './view.ts'
+import { refuseWhileSalvaging } from './while-salvaging.ts'
+
+interface VerifyOptions {
+  readonly onProgress: Progress
+  readonly hold?: () => () => void
+}
 
 /**
  * Counts again from the rows what waits, and compares with the books (P4), per uplink and epoch:
@@ -17,7 +23,7 @@ import { isPending, nextPending, type Position, type View } from './view.ts'
 export async function verify(
   storage: Pick<Storage, 'read'>,
   view: View,
-  options: { readonly onProgress: Progress; readonly hold?: () => () => void },
+  options: VerifyOptions,
 ): Promise<Verification> {
   const release = options.hold?.()
   try {
@@ -28,6 +34,21 @@ export async function verify(
   } finally {
     release?.()
   }
+}
+
+/**
+ * The same for those who ask whether all is well. Throws GatewayError conflict during a salvage, also when the counting
+ * itself came upon the damage: what is not back yet would look like lost.
+ */
+export async function verifyWhole(
+  storage: Pick<Storage, 'read'>,
+  view: View,
+  options: VerifyOptions,
+): Promise<Verification> {
+  await refuseWhileSalvaging(storage, 'verify the books')
+  const result = await verify(storage, view, options)
+  if (!result.ok) await refuseWhileSalvaging(storage, 'verify the books')
+  return result
 }
 
 async function countRows(storage: Pick<Storage, 'read'>, moment: Frozen, onProgress: Progress): Promise<void> {

@@ -38,6 +38,8 @@ export interface View {
   isGone(seq: number): boolean
   /** The same for this moment, whatever is given up later. */
   goneNow(): (seq: number) => boolean
+  /** Is it being sent to this uplink just now? */
+  isBeingSent(position: Position, seq: number): boolean
   /** Would it be marked as late if it were sent now? */
   isLate(position: Position, seq: number): boolean
 }
@@ -80,6 +82,7 @@ export function storedView(
     tailEntry: () => undefined,
     isGone: () => false,
     goneNow: () => () => false,
+    isBeingSent: () => false,
     isLate: () => true,
   }
 }

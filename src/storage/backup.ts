@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs'
+import { closeSync, existsSync, lstatSync, openSync, statSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
@@ -10,6 +10,8 @@ import type { BackupProgress } from './protocol.ts'
 
 /** Pages copied at a time from a database that is only read. */
 const PAGES_AT_A_TIME = 64
+/** From the first byte: nobody else may read what the gateway measured. */
+const MODE = 0o600
 
 export interface BackupOptions {
   readonly migrations: readonly Migration[]
@@ -19,15 +21,16 @@ export interface BackupOptions {
 /**
  * Writes the whole database, as it is now, to `target`: one file without a log, synced and looked at before it gets its
  * name. The log must not be written back until the promise settles: all that is committed meanwhile stays in the log, so
- * that the database file stands still.
+ * that the database file stands still. What is being written is `target.partial`, which must not be there yet.
  */
 export async function writeBackup(connection: Connection, target: string, options: BackupOptions): Promise<void> {
   const folder = dirname(target)
   if (!existsSync(folder)) throw new BackupError(`there is no directory ${folder}`)
   if (statSync(target, { throwIfNoEntry: false })?.isFile() === false) throw new BackupError(`${target} is no file`)
   const partial = `${target}.partial`
+  // Not existsSync: a link that leads nowhere is there, too.
+  if (lstatSync(partial, { throwIfNoEntry: false })) throw new BackupError(`${partial} is there already`)
   try {
-    await removeAll(partial)
     if (connection.isWritable) await copySettled(connection, partial, options)
     else await copyReadOnly(connection, partial, options)
     makeSelfContained(partial, options.migrations)
@@ -35,7 +38,8 @@ export async function writeBackup(connection: Connection, target: string, option
     await rename(partial, target)
     await syncDirectory(folder)
   } catch (error) {
-    await removeAll(partial).catch(() => {})
+    // Whatever appeared in its place meanwhile is not ours.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') await removeAll(partial).catch(() => {})
     throw error
   }
 }
@@ -43,13 +47,20 @@ export async function writeBackup(connection: Connection, target: string, option
 async function copySettled(connection: Connection, partial: string, { onProgress }: BackupOptions): Promise<void> {
   const { generation } = connection
   settleLog(connection.forWriting())
+  connection.makeLogRoom()
   const descriptor = connection.files.database
   if (descriptor === undefined) throw new BackupError('the agent has too many files open')
-  await copyOpenFile(descriptor, partial, { isSame: () => connection.generation === generation, onProgress })
+  await copyOpenFile(descriptor, partial, {
+    isSame: () => connection.generation === generation,
+    onProgress,
+    mode: MODE,
+  })
 }
 
 /** There is nothing to write back into, and nobody waits for a commit. */
 async function copyReadOnly(connection: Connection, partial: string, { onProgress }: BackupOptions): Promise<void> {
+  // SQLite takes an empty file for a new database, and would make one that everybody may read.
+  closeSync(openSync(partial, 'wx', MODE))
   await connection.forReading().backup(partial, {
     progress({ totalPages, remainingPages }) {
       onProgress({ doneBytes: (totalPages - remainingPages) * PAGE_BYTES, totalBytes: totalPages * PAGE_BYTES })

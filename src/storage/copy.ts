@@ -9,16 +9,22 @@ const SYNC_BYTES = 4 * PIECE_BYTES
 
 /**
  * Copies an open file, piece by piece, so that commits go on in between, and syncs the copy. `isSame` says after each pause
- * whether the file may still be read; when not, the copy is given up with CopyOvertakenError.
+ * whether the file may still be read; when not, the copy is given up with CopyOvertakenError. `target` must not be there yet,
+ * not even as a link (EEXIST).
  */
 export async function copyOpenFile(
   descriptor: number,
   target: string,
-  options: { readonly isSame: () => boolean; readonly onProgress?: ((progress: BackupProgress) => void) | undefined },
+  options: {
+    readonly isSame: () => boolean
+    readonly onProgress?: ((progress: BackupProgress) => void) | undefined
+    /** File mode of the copy. */
+    readonly mode: number
+  },
 ): Promise<void> {
   const totalBytes = fstatSync(descriptor).size
   const buffer = Buffer.alloc(PIECE_BYTES)
-  await using handle = await open(target, 'w', 0o640)
+  await using handle = await open(target, 'wx', options.mode)
   for (let doneBytes = 0; doneBytes < totalBytes; ) {
     if (!options.isSame()) throw new CopyOvertakenError('the storage had to be opened anew meanwhile; try again')
     const wanted = Math.min(PIECE_BYTES, totalBytes - doneBytes)

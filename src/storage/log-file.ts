@@ -5,7 +5,7 @@
  * its journal, three blocks of 4 KiB, for a commit that itself needs one or two. fdatasync into room that is already
  * there does not: at two readings a second 23 instead of 65 times their bytes reach the flash (docs/figures.md).
  */
-import { closeSync, fdatasyncSync, ftruncateSync, openSync, statfsSync, writeSync } from 'node:fs'
+import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, statfsSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Database } from 'better-sqlite3'
 
@@ -52,22 +52,36 @@ export class LogFile {
     }
   }
 
-  /** Only while the log is empty: zeros, because blocks that are merely reserved cost the journal when first written. */
+  /**
+   * Only while the log is empty: zeros, because blocks that are merely reserved cost the journal when first written. Where
+   * there is no space for them, only the length is given, without blocks. Either way the length is on the disk before SQLite
+   * writes the header, so that a log with a header that is shorter was cut (`isLogCut`).
+   */
   makeRoom(): void {
     try {
-      const { bavail, bsize } = statfsSync(this.#directory)
-      if (bavail * bsize < FREE_SHARE * this.#roomBytes) return
-      const zeros = Buffer.alloc(PIECE_BYTES)
-      for (let at = 0; at < this.#roomBytes; at += PIECE_BYTES) writeSync(this.#file, zeros, 0, PIECE_BYTES, at)
+      this.#writeZeros()
     } catch {
       // Room only saves flash. A disk that is full or fails says so at the commit, and must not be fuller by this.
       this.#giveBack()
     }
   }
 
+  #writeZeros(): void {
+    const { bavail, bsize } = statfsSync(this.#directory)
+    if (bavail * bsize < FREE_SHARE * this.#roomBytes) {
+      this.#giveBack()
+      return
+    }
+    const zeros = Buffer.alloc(PIECE_BYTES)
+    for (let at = 0; at < this.#roomBytes; at += PIECE_BYTES) writeSync(this.#file, zeros, 0, PIECE_BYTES, at)
+    this.sync()
+  }
+
   #giveBack(): void {
     try {
       ftruncateSync(this.#file, 0)
+      ftruncateSync(this.#file, this.#roomBytes)
+      this.sync()
     } catch {
       // As above.
     }
@@ -75,6 +89,24 @@ export class LogFile {
 
   close(): void {
     closeSync(this.#file)
+  }
+}
+
+/**
+ * Is the log shorter than it was made? A power cut or kill leaves it at its length, with zeros or older frames behind the
+ * last commit. One that is empty, or has no header yet, holds no commit that could be missing.
+ */
+export function isLogCut(file: string, roomBytes: number): boolean {
+  let descriptor: number | undefined
+  try {
+    descriptor = openSync(file, 'r')
+    const { size } = fstatSync(descriptor)
+    const start = Buffer.alloc(1)
+    return size < roomBytes && readSync(descriptor, start, 0, 1, 0) === 1 && start[0] !== 0
+  } catch {
+    return false
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor)
   }
 }
 

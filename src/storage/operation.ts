@@ -11,8 +11,8 @@ export interface Operation<Result = unknown> {
   readonly op: string
   /** Read whenever it is sent, so a getter may make it then. */
   readonly args: unknown
-  /** Called on the main thread after the sync, before `transact` resolves; it does not travel to the thread. */
-  readonly committed?: () => void
+  /** Called with the answer on the main thread after the sync, before `transact` resolves; it does not travel to the thread. */
+  readonly committed?: (answer: unknown) => void
   /** Never set: it carries the type of the answer. */
   readonly result?: Result
 }

@@ -57,6 +57,8 @@ export interface Opened {
   readonly damage?: string
   /** There was a database file, but no write-ahead log beside it: right only after a clean stop. */
   readonly logMissing: boolean
+  /** The write-ahead log is shorter than it was made: right only after a clean stop, or of a copy. */
+  readonly logCut: boolean
   /** Why nothing can be written yet; it is tried again. Reading works, from what is there. */
   readonly problem?: Failure
   readonly facts: DiskFacts

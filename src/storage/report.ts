@@ -11,7 +11,7 @@ interface Facts {
 }
 
 const LOG_LOST =
-  'the write-ahead log was gone after an unclean stop, what was committed last is missing; the cloud was told up to where'
+  'the write-ahead log was gone or cut short after an unclean stop, what was committed last is missing; the cloud was told up to where'
 
 /** What `tidegate status` shows of the storage. */
 export function storageStatus(file: string, { problem, facts, opened, loss, isLogLost }: Facts): StorageStatus {

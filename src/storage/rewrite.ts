@@ -5,6 +5,9 @@ import { copyOpenFile, syncDirectory } from './copy.ts'
 import { moveAside } from './database.ts'
 import type { FileLoss } from './protocol.ts'
 
+/** Of the new files. */
+const MODE = 0o640
+
 /** What happened to the name of an open file; undefined when it is where it was, or cannot be told. */
 function lossOf(path: string, descriptor: number | undefined): FileLoss['what'] | undefined {
   if (descriptor === undefined) return undefined
@@ -38,12 +41,17 @@ export async function rewriteDatabase(
   const isSame = () => connection.generation === generation
   const partial = `${file}.partial`
   const partialLog = `${file}.partial-wal`
-  try {
-    await copyOpenFile(files.database, partial, { isSame })
-    options.hold()
-    await copyOpenFile(files.log, partialLog, { isSame })
-  } catch (error) {
+  const removePartial = () => {
     for (const path of [partial, partialLog]) rmSync(path, { force: true })
+  }
+  try {
+    // An agent that was killed here left them.
+    removePartial()
+    await copyOpenFile(files.database, partial, { isSame, mode: MODE })
+    options.hold()
+    await copyOpenFile(files.log, partialLog, { isSame, mode: MODE })
+  } catch (error) {
+    removePartial()
     throw error
   }
   const isLogThere = logLoss(file, files) === undefined

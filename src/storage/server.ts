@@ -4,9 +4,10 @@ import type { Database } from 'better-sqlite3'
 import { writeBackup } from './backup.ts'
 import { Ballast } from './ballast.ts'
 import { Connection } from './connection.ts'
-import { isNewDatabase, settleLog, walPages } from './database.ts'
+import { isNewDatabase, logRoomBytes, settleLog, walPages } from './database.ts'
 import { FactsMeter } from './facts.ts'
 import { codeOf, failureOf, isDamage, isDiskTrouble, isFull } from './failure.ts'
+import { isLogCut } from './log-file.ts'
 import type { Migration } from './migrations.ts'
 import type { OperationTable } from './operation.ts'
 import { PhantomFull } from './phantom-full.ts'
@@ -77,14 +78,15 @@ export class StorageServer {
    */
   open(): void {
     try {
-      const { file, first, readOnly } = this.#data
+      const { file, first, readOnly, maxSizeBytes } = this.#data
       if (!readOnly) this.#parts.finishSetAside?.(file)
       const logMissing = !isNewDatabase(file) && !existsSync(`${file}-wal`)
+      const logCut = isLogCut(`${file}-wal`, logRoomBytes(maxSizeBytes))
       const { problem, ...opened } = this.#connection.open({ maySetAside: first && !readOnly })
       const facts = this.#facts.of(this.#connection.forReading())
       this.#reply({
         type: 'opened',
-        opened: { ...opened, logMissing, ...(problem ? { problem: failureOf(problem) } : {}), facts },
+        opened: { ...opened, logMissing, logCut, ...(problem ? { problem: failureOf(problem) } : {}), facts },
       })
     } catch (error) {
       this.#reply({ type: 'open_failed', failure: failureOf(error) })

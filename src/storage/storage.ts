@@ -295,7 +295,7 @@ export class StorageThread implements Storage {
         this.#options.onBug?.(error)
         continue
       }
-      for (const operation of job.operations) operation.committed?.()
+      for (const [at, operation] of job.operations.entries()) operation.committed?.(result.results[at])
       job.resolve([...result.results])
     }
     this.#pump()

@@ -80,6 +80,8 @@ export function pubackFate(code: number, said?: string): Fate {
     case 0x97:
       return { fate: 'kept', reason: reason(), delayMs: QUOTA_PAUSE_MS, shrinkWindow: true }
     case 0x90:
+    // Not for a PUBACK by the standard; mosquitto answers so to what is above its message_size_limit.
+    case 0x95:
     case 0x99:
       return { fate: 'rejected', reason: reason() }
     default:

@@ -3,6 +3,7 @@ import { type IClientOptions, type IConnackPacket, MqttClient } from 'mqtt'
 import type { Packet } from 'mqtt-packet'
 import type { MqttSettings } from '../settings.ts'
 import { connackClosed, disconnectClosed, returnCodeClosed, subackClosed } from './fates.ts'
+import { acceptEveryRefusal } from './mqtt-codes.ts'
 import { cutClosed, errorClosed, lacking, type Phase, timeoutClosed } from './mqtt-failures.ts'
 import { Inbound } from './mqtt-inbound.ts'
 import { MqttSession, PUBLISH_ID_MAX } from './mqtt-session.ts'
@@ -37,6 +38,7 @@ export class MqttTransport implements Transport {
 
   constructor(settings: MqttSettings) {
     this.#settings = settings
+    acceptEveryRefusal()
   }
 
   async connect(handlers: SessionHandlers, signal: AbortSignal): Promise<Session> {

@@ -262,7 +262,7 @@ export class Sender {
     const now = this.#clock.mono()
     if (this.#rejectedLogged?.reason === reason && now - this.#rejectedLogged.at < REJECTED_LOG_EVERY_MS) return
     this.#rejectedLogged = { reason, at: now }
-    this.#log.error(`the cloud will never take record ${record.idPrefix}${record.seq}: ${reason}`)
+    this.#log.error(`the server will never take record ${record.idPrefix}${record.seq}: ${reason}`)
   }
 
   #kept(message: Outgoing, fate: Extract<Fate, { fate: 'kept' }>): void {

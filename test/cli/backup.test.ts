@@ -1,6 +1,6 @@
 /** `tidegate backup` and `tidegate restore` with a real agent. */
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import Database from 'better-sqlite3'
@@ -38,6 +38,11 @@ describe('backup', () => {
     assert.match(rig.agent.log, /backup made, asked for over the socket/)
     await rig.agent.reaches(({ outbox }) => outbox.head > 20, { what: 'the agent to go on' })
 
+    const other = join(rig.folder, 'other.db')
+    writeFileSync(`${other}.partial`, 'not ours')
+    const refused = await rig.tidegate('backup', other)
+    assert.deepEqual([refused.status, /other\.db\.partial is there already/.test(refused.stderr)], [1, true])
+    assert.equal(readFileSync(`${other}.partial`, 'utf8'), 'not ours')
     const again = await rig.tidegate('backup', file)
     assert.deepEqual([again.status, /is there already/.test(again.stderr)], [1, true])
     assert.equal((await rig.tidegate('backup', join(rig.folder, 'nowhere', 'copy.db'))).status, 2)
@@ -52,6 +57,7 @@ describe('backup', () => {
     assert.equal(status, 0, stderr)
     assert.match(stderr, /The agent is not running/)
     assert.ok(statSync(file).size > 0)
+    assert.equal(statSync(file).mode & 0o777, 0o600)
   })
 })
 
@@ -84,6 +90,12 @@ describe('restore', () => {
     }
     assert.equal((await rig.tidegate('restore', join(rig.folder, 'nothing.db'))).status, 2)
     assert.deepEqual(contents(rig.agent.stateDir), before)
+
+    const own = join(rig.agent.stateDir, 'tidegate.db.restoring')
+    writeFileSync(own, bytes)
+    const refused = await rig.tidegate('restore', own)
+    assert.deepEqual([refused.status, /move it to another name/.test(refused.stderr)], [2, true], refused.stderr)
+    assert.deepEqual(readFileSync(own), bytes)
   })
 
   test('brings the records back with their ids, and keeps what was there', async (t) => {
@@ -97,7 +109,7 @@ describe('restore', () => {
       idPrefix: string
     }[]
     await rig.outbox('resume', 'cloud')
-    await until(() => rig.broker.stored.length >= 30, { what: 'the backlog to be delivered' })
+    await until(() => rig.broker.stored.length >= 30, { what: 'the backlog to be delivered', timeoutMs: 30_000 })
     await rig.agent.stop()
     const sentBefore = rig.broker.stored.length
 
@@ -117,7 +129,7 @@ describe('restore', () => {
         const again = new Set(idsIn(rig.broker.stored.slice(sentBefore).map(({ payload }) => payload)))
         return ids.every((id) => again.has(id))
       },
-      { what: 'the records of the backup to come again' },
+      { what: 'the records of the backup to come again', timeoutMs: 30_000 },
     )
     assert.equal((await rig.outbox('verify')).status, 0)
     const { storage, attention } = await rig.agent.status()
@@ -127,7 +139,7 @@ describe('restore', () => {
   test('a command that was waiting ends as unknown, and is not applied', async (t) => {
     const rig = await outboxRig(t, { uplinks: ['cloud'], boiler: true })
     await rig.agent.reaches(({ uplinks }) => uplinks[0]?.state === 'online', { what: 'the uplink' })
-    await until(() => rig.broker.connections.length > 0, { what: 'the connection' })
+    await until(() => rig.broker.connections.length > 0, { what: 'the connection', timeoutMs: 30_000 })
     rig.broker.deliver({ topic: 'tidegate/gw/command/boiler-setpoint', payload: '{"id":"c-1","value":55}', qos: 1 })
     await rig.agent.reaches(({ inbox }) => inbox.waiting.length === 1, { what: 'the command to wait' })
     const file = join(rig.folder, 'copy.db')
@@ -141,11 +153,35 @@ describe('restore', () => {
     await rig.agent.ready()
     const result = await until(
       () => rig.broker.stored.find(({ topic }) => topic === 'tidegate/gw/command/boiler-setpoint/result'),
-      { what: 'the answer' },
+      { what: 'the answer', timeoutMs: 30_000 },
     )
     const { id, state, reason } = JSON.parse(result.payload) as Record<string, unknown>
     assert.deepEqual([id, state, reason], ['c-1', 'unknown', 'restored from a backup'])
     assert.deepEqual((await rig.agent.status()).inbox.waiting, [])
+  })
+
+  test('one that fails at its last step says that it will be completed, and the next start completes it', async (t) => {
+    const rig = await outboxRig(t)
+    await waiting(rig, 10)
+    const copy = join(rig.folder, 'copy.db')
+    assert.equal((await rig.tidegate('backup', copy)).status, 0)
+    await rig.agent.stop()
+    const file = join(rig.agent.stateDir, 'tidegate.db')
+    rmSync(file)
+    rmSync(`${file}-wal`, { force: true })
+    // Where the empty log is to be made.
+    mkdirSync(`${file}-wal`)
+    const { status, stderr } = await rig.tidegate('restore', copy)
+    assert.deepEqual([status, /the next start of the agent/.test(stderr)], [1, true], stderr)
+    assert.ok(!existsSync(file))
+    rmdirSync(`${file}-wal`)
+    rig.agent.start()
+    await rig.agent.ready()
+    assert.ok((await rig.agent.status()).uplinks.some(({ pending }) => pending >= 10))
+    assert.deepEqual(
+      readdirSync(rig.agent.stateDir).filter((name) => /successor|restoring/.test(name)),
+      [],
+    )
   })
 
   test('files of a gateway that lost its power are taken with their log', async (t) => {

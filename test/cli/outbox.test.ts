@@ -153,13 +153,16 @@ describe('changing', () => {
         const late = rig.broker.stored.slice(before).filter(({ payload }) => payload.includes('"late":true'))
         return late.length >= 5 && late
       },
-      { what: 'the replay' },
+      { what: 'the replay', timeoutMs: 30_000 },
     )
     const first = new Set(
       rig.broker.stored.slice(0, before).map(({ payload }) => (JSON.parse(payload) as { id: string }).id),
     )
     for (const { payload } of again) assert.ok(first.has((JSON.parse(payload) as { id: string }).id), payload)
-    await until(async () => (await booksOf(rig, 'cloud')).replayed === 5, { what: 'the replay in the books' })
+    await until(async () => (await booksOf(rig, 'cloud')).replayed === 5, {
+      what: 'the replay in the books',
+      timeoutMs: 30_000,
+    })
     assert.equal((await rig.outbox('verify')).status, 0)
   })
 
@@ -167,14 +170,17 @@ describe('changing', () => {
     const rig = await outboxRig(t, { uplinks: ['cloud'] })
     // 0x90: topic name invalid. Nothing of the first second is taken.
     rig.broker.react = () => ({ code: 0x90 })
-    await until(async () => (await booksOf(rig, 'cloud')).rejected >= 6, { what: 'rejected records' })
+    await until(async () => (await booksOf(rig, 'cloud')).rejected >= 6, {
+      what: 'rejected records',
+      timeoutMs: 30_000,
+    })
     rig.broker.react = () => 'ack'
     await until(
       async () => {
         const { stdout } = await rig.outbox('rejected', '--json')
         return (JSON.parse(stdout || '[]') as unknown[]).length >= 6
       },
-      { what: 'the rejected records to be stored' },
+      { what: 'the rejected records to be stored', timeoutMs: 30_000 },
     )
     const list = await rig.outbox('rejected', '--uplink', 'cloud')
     assert.match(list.stdout, /^SEQ +uplink +read +source +reason\n|SEQ/)
@@ -185,7 +191,10 @@ describe('changing', () => {
     const [first = 0, second = 0, third = 0] = seqs
     assert.match((await rig.outbox('discard', 'cloud', String(first), '--yes')).stdout, /^1 rejected record removed/)
     assert.match((await rig.outbox('retry', 'cloud', String(second), String(third))).stdout, /^2 rejected records will/)
-    await until(() => rig.broker.stored.some(({ payload }) => payload.includes(`/${third}"`)), { what: 'the retry' })
+    await until(() => rig.broker.stored.some(({ payload }) => payload.includes(`/${third}"`)), {
+      what: 'the retry',
+      timeoutMs: 30_000,
+    })
     await until(
       async () => {
         const left = (JSON.parse((await rig.outbox('rejected', '--json')).stdout) as { seq: number }[]).map(
@@ -193,7 +202,7 @@ describe('changing', () => {
         )
         return !left.includes(first) && !left.includes(second) && !left.includes(third)
       },
-      { what: 'the rejected records to be fewer' },
+      { what: 'the rejected records to be fewer', timeoutMs: 30_000 },
     )
     assert.equal((await rig.outbox('verify')).status, 0)
   })

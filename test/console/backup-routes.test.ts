@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createRoutes } from '../../src/console/routes.ts'
@@ -30,6 +30,32 @@ test('a copy is made, given and removed', async (t) => {
   assert.equal((await ask('DELETE')).status, 204)
   assert.equal(existsSync(file), false)
   assert.equal((await ask('GET')).status, 404)
+})
+
+test('a copy that nobody removes goes after a time, counted from when it was last asked for', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const { ask, make, file } = rig(t)
+  assert.deepEqual(await make(), { result: { bytes: 10 } })
+  t.mock.timers.tick(600_000)
+  assert.equal(existsSync(file), false)
+  assert.deepEqual(await make(), { result: { bytes: 10 } })
+  t.mock.timers.tick(599_999)
+  assert.equal(await (await ask('GET')).text(), 'a database')
+  t.mock.timers.tick(599_999)
+  assert.equal(existsSync(file), true)
+  t.mock.timers.tick(1)
+  assert.equal(existsSync(file), false)
+})
+
+test('what an agent left that was killed before or while it made a copy is removed at the next start', (t) => {
+  const stateDir = emptyFolder(t)
+  for (const suffix of ['', '.partial', '.partial-journal']) {
+    writeFileSync(join(stateDir, `tidegate.db.backup${suffix}`), 'x')
+  }
+  writeFileSync(join(stateDir, 'tidegate.db'), 'x')
+  const outbox = { stateDir } as unknown as OutboxDesk
+  createRoutes({ status: () => statusOf(), healthy: async () => true, outbox }, silentLogger)
+  assert.deepEqual(readdirSync(stateDir), ['tidegate.db'])
 })
 
 test('a copy that would leave too little room on the disk is not begun', async (t) => {

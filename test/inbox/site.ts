@@ -243,7 +243,9 @@ export class Site {
   }
 
   /** The power goes; what was not committed is gone. `rebootMs`: the machine starts anew after so long, without a clock. */
-  async restart(options: { readonly afterCommit?: boolean; readonly rebootMs?: number } = {}): Promise<void> {
+  async restart(
+    options: { readonly afterCommit?: boolean; readonly rebootMs?: number; readonly isLogLost?: boolean } = {},
+  ): Promise<void> {
     this.storage.crash(options)
     this.#generation.dead = true
     if (options.rebootMs !== undefined) {
@@ -260,7 +262,7 @@ export class Site {
     }
     this.#generation = { dead: false }
     this.storage = this.#newStorage()
-    this.inbox = this.#newInbox()
+    this.inbox = this.#newInbox(options)
     await this.inbox.open()
     await quiet()
   }
@@ -276,7 +278,7 @@ export class Site {
     return new TestStorage(this.disk, tables, { again: this.#options.again ?? false })
   }
 
-  #newInbox(): Inbox {
+  #newInbox(options: { readonly isLogLost?: boolean } = {}): Inbox {
     return new Inbox(this.settings(), {
       storage: this.storage,
       report: (record) => this.#report(record),
@@ -285,6 +287,7 @@ export class Site {
       now: () => this.now(),
       bootOffset: (boot) => this.#offsets.get(boot),
       log: silentLogger,
+      isLogLost: options.isLogLost ?? false,
       random: () => 0.5,
     })
   }

@@ -20,6 +20,19 @@ test('of 500 commands sent while the device is away exactly the newest is writte
   assert.deepEqual(outcomes.at(-1), { id: 'cmd-500', key: 'setpoint', state: 'applied', value: 500 })
 })
 
+test('P8: what is loaded after the newest commits were lost ends unknown, also where an attempt had begun', async () => {
+  const site = await Site.open()
+  await site.deliver('{"id":"old","value":1}')
+  await site.restart({ isLogLost: true })
+  await site.bringOnline()
+  assert.deepEqual(site.devices.writes, [])
+  const reason = 'the write-ahead log of the gateway was lost'
+  assert.deepEqual(site.outcomes(), [{ id: 'old', key: 'setpoint', state: 'unknown', value: 1, reason }])
+  await site.deliver('{"id":"new","value":2}')
+  await quiet()
+  assert.deepEqual(site.devices.writes, [{ point: 'boiler.setpoint', value: 2 }])
+})
+
 test('a higher version that arrived first is not replaced by a lower one that arrived later', async () => {
   const site = await Site.open()
   await site.deliver('{"id":"new","value":2,"version":7}')

@@ -137,15 +137,18 @@ test('one kind can be chosen among many of another', async (t) => {
   assert.deepEqual(await seqs({ kind: 'outcome' }), [])
 })
 
-test('counts what waits and is older, once for all uplinks', async (t) => {
+test('counts what a drop would give up: what waits on disk, is older and not being sent; once for all uplinks', async (t) => {
   const { site, inspection } = await rig(t)
   await site.durable(9)
   site.outbox.append(site.records(3))
-  site.cursor('north').delivered((await readAll(site.cursor('north'))).slice(0, 4))
-  assert.deepEqual(await inspection.count({ before: '8' }), { records: 7, first: 1, last: 7 })
-  assert.deepEqual(await inspection.count({ before: '8', uplink: 'north' }), { records: 3, first: 5, last: 7 })
-  assert.deepEqual(await inspection.count({ before: '100' }), { records: 13, first: 1, last: 13 })
+  const sent = await site.cursor('north').next(5)
+  site.cursor('north').delivered(sent.slice(0, 4))
+  assert.deepEqual(await inspection.count({ before: '8' }), { records: 6, first: 1, last: 7 })
+  assert.deepEqual(await inspection.count({ before: '8', uplink: 'north' }), { records: 2, first: 6, last: 7 })
+  const all = await inspection.count({ before: '100' })
+  assert.deepEqual(all, { records: 9, first: 1, last: 10 })
   assert.deepEqual(await inspection.count({ before: '1' }), { records: 0, first: 0, last: 0 })
+  assert.deepEqual(await site.outbox.operator.dropBefore(100), { records: all.records })
 })
 
 test('rejected records are listed with their reason, and whether they are to be sent again', async (t) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { dirname } from 'node:path'
 import { test } from 'node:test'
 import { GatewayError } from '../../src/errors.ts'
+import { silentLogger } from '../../src/log.ts'
 import type { StoredRecord } from '../../src/model.ts'
 import { assertBooks, readAll, Site } from '../support/outbox-site.ts'
 import { until } from '../support/until.ts'
@@ -270,4 +271,43 @@ test('dropping for one uplink leaves one range, whatever lies in between', async
   assert.equal(records[0]?.seq, 70)
   site.cursor('north').delivered(records)
   assertBooks(site, 'north', 0)
+})
+
+test('a `formerly` that does nothing is named in the log', async (t) => {
+  const lines: string[] = []
+  const log = { ...silentLogger, warn: (message: string) => void lines.push(message) }
+  const site = await Site.open(t)
+  await site.abandon()
+  const misspelt = await Site.open(t, {
+    folder: dirname(site.file),
+    log,
+    uplinks: [{ name: 'cloud', formerly: 'nroth', startAt: 'tail' }],
+  })
+  await misspelt.abandon()
+  const late = await Site.open(t, {
+    folder: dirname(site.file),
+    log,
+    uplinks: [{ name: 'cloud', formerly: 'north', startAt: 'tail' }],
+  })
+  await late.abandon()
+  assert.deepEqual(lines, [
+    'uplink cloud is new, because no uplink nroth is known (formerly)',
+    'uplink cloud has a position of its own, so formerly: north does nothing; north keeps its records',
+  ])
+})
+
+test('a drop for all leaves what is only kept for replay, and what is written while it goes on', async (t) => {
+  const site = await Site.open(t, { uplinks: [{ name: 'north', startAt: 'head' }], keepsDelivered: true })
+  await site.durable(9)
+  site.cursor().delivered(await site.cursor().next(4))
+  site.outbox.append(site.records(3))
+  assert.deepEqual(await site.outbox.operator.dropBefore(100), { records: 6 })
+  assert.equal(site.cursor().account.totals().dropped, 6)
+  assertBooks(site, 'north', 3)
+  await site.outbox.operator.replay('north', { from: 1, through: 4 })
+  const all = await readAll(site.cursor())
+  assert.deepEqual(
+    all.map(({ seq }) => seq),
+    [11, 12, 13, 1, 2, 3, 4],
+  )
 })

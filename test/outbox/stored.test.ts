@@ -102,6 +102,33 @@ describe('rows are removed', () => {
     ])
   })
 
+  test('over numbers without rows in one step, below and above what is held', () => {
+    const rows = new Stored(1, 9_000_000)
+    const here = [uplink(9_000_000)]
+    const away = [uplink(12_000, 15_000)]
+    const commit = (...next: number[]) => {
+      const { ranges } = rows.takeRemovable(here, away)
+      rows.passed(ranges, next)
+      return ranges
+    }
+    const taken = [commit(12_001, 8_999_999), commit(0), commit(), commit()]
+    assert.deepEqual(taken.flat(), [
+      [1, 10_000],
+      [15_001, 25_000],
+      [8_999_999, 9_000_000],
+    ])
+    assert.equal(rows.first, 12_001)
+  })
+
+  test('not over what was appended meanwhile', () => {
+    const rows = new Stored(1, 1_000_000)
+    const { ranges } = rows.takeRemovable([uplink(1_000_000)], [])
+    rows.passed(ranges, [0])
+    assert.equal(rows.has(1_000_000), false)
+    rows.added(entries(1_000_001, 1_000_002))
+    assert.deepEqual([rows.first, rows.last], [1_000_001, 1_000_002])
+  })
+
   test('and the table is empty until the next commit', () => {
     const rows = new Stored(1, 10)
     rows.takeRemovable([uplink(10)], [])

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { test } from 'node:test'
 import Database from 'better-sqlite3'
@@ -67,6 +67,57 @@ test('a database that is only read can be backed up too, with its log', async (t
   await storage.backup(target)
   const copy = await openThread(t, target, { readOnly: true })
   assert.deepEqual(await storedIds(copy), ['a', 'b'])
+})
+
+for (const readOnly of [false, true]) {
+  const what = readOnly ? 'a database that is only read' : 'an open database'
+
+  test(`a backup of ${what} is readable for its owner only, from the first byte`, async (t) => {
+    const folder = temporaryFolder(t)
+    const file = join(folder, 'tidegate.db')
+    const writing = await openThread(t, file)
+    await put(writing, names('a', 1_000), { bytes: 1_000 })
+    if (readOnly) await writing.close()
+    const storage = readOnly ? await openThread(t, file, { readOnly }) : writing
+    const target = join(folder, 'copy.db')
+    const modes = new Set<number | undefined>()
+    await storage.backup(target, () => {
+      modes.add((statSync(`${target}.partial`, { throwIfNoEntry: false }) ?? statSync(target)).mode & 0o777)
+    })
+    modes.add(statSync(target).mode & 0o777)
+    assert.deepEqual([...modes], [0o600])
+  })
+
+  test(`a backup of ${what} is not written through a link, nor over another file`, async (t) => {
+    const folder = temporaryFolder(t)
+    const file = join(folder, 'tidegate.db')
+    const writing = await openThread(t, file)
+    await put(writing, ['a'])
+    if (readOnly) await writing.close()
+    const storage = readOnly ? await openThread(t, file, { readOnly }) : writing
+    const other = join(folder, 'other')
+    writeFileSync(other, 'not ours')
+    symlinkSync(other, join(folder, 'one.db.partial'))
+    symlinkSync(join(folder, 'nowhere'), join(folder, 'two.db.partial'))
+    writeFileSync(join(folder, 'three.db.partial'), 'not ours')
+    for (const name of ['one.db', 'two.db', 'three.db']) {
+      await assert.rejects(storage.backup(join(folder, name)), { message: /\.partial is there already$/ }, name)
+    }
+    assert.equal(readFileSync(other, 'utf8'), 'not ours')
+    assert.equal(readFileSync(join(folder, 'three.db.partial'), 'utf8'), 'not ours')
+    assert.equal(readdirSync(folder).includes('nowhere'), false)
+  })
+}
+
+test('after a backup the log has its room again', async (t) => {
+  const folder = temporaryFolder(t)
+  const file = join(folder, 'tidegate.db')
+  const storage = await openThread(t, file)
+  await put(storage, ['a'])
+  const room = statSync(`${file}-wal`).size
+  assert.ok(room >= 1024 * 1024, `${room} bytes`)
+  await storage.backup(join(folder, 'copy.db'))
+  assert.equal(statSync(`${file}-wal`).size, room)
 })
 
 test('refused with the reason, and nothing is left behind', async (t) => {

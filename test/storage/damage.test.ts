@@ -132,6 +132,20 @@ describe('P11: a damaged database is set aside, whole, and what is readable is b
     })
   }
 
+  test('what was given up before is not taken for lost, though the epochs are gone', async (t) => {
+    const before = await Site.open(t)
+    await before.durable(300)
+    await before.outbox.operator.dropBefore(201)
+    await before.close()
+    overwrite(before.file, 0, 4096)
+    const { site, records } = await salvaged(t, before.file)
+    assert.equal(readings(records).length, 101)
+    assert.equal(told(records, 'database_salvaged')?.lost, 0)
+    assert.equal(site.cursor().account.totals().dropped, 200)
+    site.cursor().delivered(records)
+    assert.equal(site.cursor().account.issued(site.outbox.head()), site.cursor().account.settled, 'the books balance')
+  })
+
   test('nothing of ours in it: a new database is begun', async (t) => {
     const { file } = await used(t)
     writeFileSync(file, 'readings: lost'.repeat(1_000))

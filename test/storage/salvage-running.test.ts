@@ -14,7 +14,7 @@ const RECORDS = 6_000
 const NOTE = 'x'.repeat(1_000)
 
 /** An outbox with a large backlog, and the leaves of it, oldest first. */
-async function busy(t: TestContext): Promise<{ site: Site; leaves: number[]; epoch: string }> {
+async function busy(t: TestContext): Promise<{ site: Site; leaves: number[]; positions: number; epoch: string }> {
   const first = await Site.open(t)
   await first.durable(RECORDS, { body: `"note":"${NOTE}"` })
   const { epoch } = first.outbox
@@ -22,8 +22,10 @@ async function busy(t: TestContext): Promise<{ site: Site; leaves: number[]; epo
   const database = new Database(first.file, { readonly: true })
   const sql = "SELECT pageno FROM dbstat WHERE name = 'record' AND pagetype = 'leaf' ORDER BY path"
   const leaves = database.prepare(sql).pluck().all() as number[]
+  const root = "SELECT rootpage FROM sqlite_schema WHERE name = 'uplink'"
+  const positions = database.prepare(root).pluck().get() as number
   database.close()
-  return { site: await Site.open(t, { folder: dirname(first.file) }), leaves, epoch }
+  return { site: await Site.open(t, { folder: dirname(first.file) }), leaves, positions, epoch }
 }
 
 function event(records: readonly StoredRecord[], name: string): { lost: number; salvaged: number; count: number } {
@@ -82,6 +84,41 @@ describe('P11: damage that is found while running is set aside without a restart
     walk.start()
     t.after(() => walk.stop())
     assertWhole(site, await afterwards(site), epoch)
+  })
+
+  test('with the page of the positions destroyed, too: memory knows them, and what is missing is told as dropped', async (t) => {
+    const { site, leaves, positions, epoch } = await busy(t)
+    destroyPage(site.file, leaves[Math.floor(leaves.length / 2)] ?? 0)
+    destroyPage(site.file, positions)
+    const walk = new IntegrityWalk({ storage: site.storage, clock: site.clock, firstMs: 0 })
+    walk.start()
+    t.after(() => walk.stop())
+    assertWhole(site, await afterwards(site), epoch)
+  })
+
+  test('the numbers that were kept free do not keep rows from being removed', async (t) => {
+    const first = await Site.open(t)
+    await first.durable(2_000, { body: `"note":"${NOTE}"` })
+    await first.abandon()
+    const database = new Database(first.file, { readonly: true })
+    const sql = "SELECT pageno FROM dbstat WHERE name = 'record' AND pagetype = 'leaf' ORDER BY path DESC LIMIT 1"
+    const newest = database.prepare(sql).pluck().get() as number
+    database.close()
+    for (const page of [newest, 1]) destroyPage(first.file, page)
+    const site = await Site.open(t, { folder: dirname(first.file) })
+    await until(() => site.salvage.progress() === undefined, { what: 'the end of the salvage', timeoutMs: 30_000 })
+    assert.ok(site.outbox.head() > 1_000_000, 'nobody can tell the newest number')
+    const before = site.storage.commits
+    await until(
+      async () => {
+        await site.durable(1)
+        const records = await site.cursor().next(1_000)
+        site.cursor().delivered(records)
+        return site.outbox.storedRange.first === 0 || site.outbox.storedRange.first > 1_000_000
+      },
+      { what: 'the rows behind the gap to be removed' },
+    )
+    assert.ok(site.storage.commits - before < 90, `${site.storage.commits - before} commits`)
   })
 
   test('what memory knows is in the new database, and the next start goes on with it', async (t) => {

@@ -163,8 +163,8 @@ class Run {
     const { id, state } = JSON.parse(`{${record.body}}`) as { id: string; state: string }
     return {
       ...operation,
-      committed() {
-        operation.committed?.()
+      committed(answer) {
+        operation.committed?.(answer)
         mark({ mark: 'outcome', id, state, seq })
       },
     }

@@ -209,7 +209,7 @@ export class HeldStorage implements Storage {
           const result = results[index]
           if (result instanceof Error) job.reject(result)
           else {
-            for (const operation of job.operations) operation.committed?.()
+            for (const [at, operation] of job.operations.entries()) operation.committed?.(result?.[at])
             job.resolve(result ?? [])
           }
         }

@@ -97,7 +97,7 @@ export class TestStorage implements Storage {
         const result = results[index]
         if (result instanceof Error) job.reject(result)
         else {
-          for (const operation of job.operations) operation.committed?.()
+          for (const [at, operation] of job.operations.entries()) operation.committed?.(result?.[at])
           job.resolve(result ?? [])
         }
       }

@@ -8,7 +8,7 @@ test('success and "no matching subscribers" mean that the server has taken the m
 })
 
 test('a topic or a payload that is invalid is never sent again', () => {
-  for (const code of [0x90, 0x99]) assert.equal(pubackFate(code).fate, 'rejected', `0x${code.toString(16)}`)
+  for (const code of [0x90, 0x95, 0x99]) assert.equal(pubackFate(code).fate, 'rejected', `0x${code.toString(16)}`)
 })
 
 test('an unexplained refusal is tried again, but not for ever', () => {

@@ -94,6 +94,23 @@ test("the server's keep-alive counts, not ours", async (t) => {
   await until(() => broker.pings > 0, { what: 'a ping' })
 })
 
+test('a record that is too large for mosquitto is rejected, and the others go on', async (t) => {
+  if (!needs(t, 'mosquitto')) return
+  const broker = await Mosquitto.start(['message_size_limit 200'])
+  t.after(() => broker.close())
+  const { feed, links } = startUplink(t, broker.url)
+  feed.append(3)
+  feed.append(1, { body: `"x":"${'x'.repeat(300)}"` })
+  feed.append(3)
+  await until(() => feed.pending === 0, { what: 'all records settled' })
+  assert.deepEqual(
+    feed.rejectedRecords.map(({ seq }) => seq),
+    [4],
+  )
+  assert.match(feed.rejectedRecords[0]?.reason ?? '', /packet too large/)
+  assert.equal(links.length, 1, links.join())
+})
+
 test('mosquitto gets every record once and in order, in singles and in batches', async (t) => {
   if (!needs(t, 'mosquitto')) return
   const broker = await Mosquitto.start(['max_inflight_messages 200', 'max_queued_messages 0'])

@@ -16,7 +16,8 @@ export async function drop({ stateDir, json, before, uplink, yes }: DropFlags): 
   const query = uplink === undefined ? { before } : { before, uplink }
   if (!yes) {
     const count = await outbox.count(query)
-    if (count.records === 0) return told({ records: 0 }, { json, text: `Nothing waits from before ${before}.` })
+    if (count.records === 0)
+      return told({ records: 0 }, { json, text: `Nothing that is on disk waits from before ${before}.` })
     if (!(await confirmed(question(count, uplink), { yes }))) {
       console.error('Nothing was changed.')
       return 1

@@ -8,7 +8,7 @@ import { silentLogger } from '../../log.ts'
 import { Inspection } from '../../outbox/inspection.ts'
 import { loadQuestion } from '../../outbox/operations.ts'
 import { outboxReport } from '../../outbox/report.ts'
-import { verify } from '../../outbox/verify.ts'
+import { verifyWhole } from '../../outbox/verify.ts'
 import { storedView } from '../../outbox/view.ts'
 import type { OutboxReader } from '../../outbox-api.ts'
 import { StorageThread } from '../../storage/storage.ts'
@@ -39,7 +39,7 @@ export async function offlineOutbox(
       records: (query) => inspection.records(query),
       count: (query) => inspection.count(query),
       rejected: (query) => inspection.rejected(query),
-      verify: (onProgress) => verify(storage, view, { onProgress }),
+      verify: (onProgress) => verifyWhole(storage, view, { onProgress }),
     }
     return { reader, file, close: () => storage.close() }
   } catch (error) {
