@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, st
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import Database from 'better-sqlite3'
+import { destroyPage } from '../support/damaged-database.ts'
 import { type OutboxRig, outboxRig } from '../support/outbox-agent.ts'
 import { start } from '../support/program.ts'
 import { until } from '../support/until.ts'
@@ -58,6 +59,23 @@ describe('backup', () => {
     assert.match(stderr, /The agent is not running/)
     assert.ok(statSync(file).size > 0)
     assert.equal(statSync(file).mode & 0o777, 0o600)
+  })
+
+  test('of a damaged database is kept under another name, and not taken for a backup', async (t) => {
+    const rig = await outboxRig(t)
+    await waiting(rig, 60)
+    await rig.agent.stop()
+    const source = join(rig.agent.stateDir, 'tidegate.db')
+    const database = new Database(source, { readonly: true })
+    const sql = "SELECT pageno FROM dbstat WHERE name = 'record' AND pagetype = 'leaf' ORDER BY path LIMIT 1 OFFSET 1"
+    const page = database.prepare(sql).pluck().get() as number
+    database.close()
+    destroyPage(source, page)
+    const file = join(rig.folder, 'copy.db')
+    const { status, stderr } = await rig.tidegate('backup', file)
+    assert.equal(status, 1, stderr)
+    assert.match(stderr, /the copy could not be restored, because the database is damaged/)
+    assert.deepEqual([existsSync(file), existsSync(`${file}.damaged`)], [false, true])
   })
 })
 
