@@ -56,6 +56,7 @@ describe('looking', () => {
         ['data', 'meter', 'billing'],
       ],
     )
+    for (const { id, text } of listed) assert.equal(JSON.parse(text).id, id)
 
     const peeked = await rig.outbox('peek')
     assert.match(peeked.stderr, /^record 1, read .* waits for billing$/m)
@@ -93,6 +94,7 @@ describe('looking', () => {
       ['ls', '--uplink', 'nobody'],
       ['ls', '--since', 'yesterday'],
       ['ls', '--limit', 'ten'],
+      ['ls', '--limit', '0'],
       ['ls', '--kind', 'things'],
       ['--uplink', 'cloud', 'ls'],
       ['replay', '--uplink', 'cloud'],

@@ -1,4 +1,5 @@
 import type { ListedRecord, OutboxReader, RecordQuery } from '../../outbox-api.ts'
+import { recordText } from '../../uplink/envelope.ts'
 
 /** Flags that choose records. */
 export interface ChoiceFlags {
@@ -40,6 +41,11 @@ export async function* eachPage(
     const limit = Math.min(PAGE_RECORDS, left)
     page = await reader.records(defined({ ...rest, after: page.examined, through, limit }))
   }
+}
+
+/** A record for programs: with its id, and as it would be sent. */
+export function forPrograms(record: ListedRecord): ListedRecord & { readonly id: string; readonly text: string } {
+  return { ...record, id: `${record.idPrefix}${record.seq}`, text: recordText(record) }
 }
 
 function defined(query: { [K in keyof RecordQuery]: RecordQuery[K] | undefined }): RecordQuery {

@@ -1,7 +1,7 @@
 import type { ListedRecord } from '../../outbox-api.ts'
 import { formatTime } from '../format.ts'
 import { cut, table } from '../table.ts'
-import { type ChoiceFlags, eachPage } from './listing.ts'
+import { type ChoiceFlags, eachPage, forPrograms } from './listing.ts'
 import { type OutboxFlags, withOutbox } from './source.ts'
 
 /** `tidegate outbox ls`: one line for each record, the oldest first. */
@@ -17,7 +17,7 @@ export function ls(flags: OutboxFlags & ChoiceFlags & { readonly limit: number }
     }
     for await (const records of eachPage(reader, choice, { limit, onPage })) found.push(...records)
     const columns = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY
-    if (json) console.log(JSON.stringify(found, null, 2))
+    if (json) console.log(JSON.stringify(found.map(forPrograms), null, 2))
     else if (found.length > 0) console.log(listText(found, columns).join('\n'))
     if (found.length === 0) console.error(choice.all ? 'No record is there.' : 'Nothing waits.')
     const last = found.at(-1)?.seq ?? examined

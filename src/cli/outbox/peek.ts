@@ -2,7 +2,7 @@ import { GatewayError } from '../../errors.ts'
 import type { ListedRecord, OutboxReader } from '../../outbox-api.ts'
 import { recordText } from '../../uplink/envelope.ts'
 import { formatCount, formatDuration, formatTime } from '../format.ts'
-import { eachPage } from './listing.ts'
+import { eachPage, forPrograms } from './listing.ts'
 import { type OutboxFlags, withOutbox } from './source.ts'
 
 /** `tidegate outbox peek`: one record in full, as it would be sent; without a number, the oldest that waits. */
@@ -11,7 +11,7 @@ export function peek(seq: number | undefined, flags: OutboxFlags & { readonly up
     const record = await find(reader, seq, flags.uplink)
     if (!record) return nothing(seq)
     if (flags.json) {
-      console.log(JSON.stringify({ ...record, text: recordText(record) }, null, 2))
+      console.log(JSON.stringify(forPrograms(record), null, 2))
       return 0
     }
     console.error(remark(record))

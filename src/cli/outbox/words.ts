@@ -34,7 +34,7 @@ export function addOutbox(program: Command, done: Done): void {
 
 function addLooking(outbox: Command, done: Done): void {
   choosing(verb(outbox, 'ls', 'list records, one line each, the oldest first'))
-    .addOption(new Option('--limit <n>', 'how many').default(50).argParser(count))
+    .addOption(new Option('--limit <n>', 'how many').default(50).argParser(positive))
     .action(async (flags: OutboxFlags & ChoiceFlags & { limit: number }) => {
       const { ls } = await import('./ls.ts')
       done(await ls(flags))
@@ -101,7 +101,7 @@ function addUplinks(outbox: Command, done: Done): void {
 function addRejected(outbox: Command, done: Done): void {
   verb(outbox, 'rejected', 'list what a server will never take, and why')
     .addOption(uplinkOption())
-    .addOption(new Option('--limit <n>', 'how many').default(50).argParser(count))
+    .addOption(new Option('--limit <n>', 'how many').default(50).argParser(positive))
     .action(async (flags: RejectedFlags) => {
       const { rejected } = await import('./rejected.ts')
       done(await rejected(flags))
@@ -146,6 +146,12 @@ function choosing(command: Command): Command {
 function count(text: string): number {
   if (/^\d+$/.test(text)) return Number(text)
   throw new InvalidArgumentError('A whole number is expected.')
+}
+
+/** One at least. */
+function positive(text: string): number {
+  if (count(text) > 0) return Number(text)
+  throw new InvalidArgumentError('One at least.')
 }
 
 function counts(text: string, before: number[] | undefined): number[] {
