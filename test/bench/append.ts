@@ -76,7 +76,8 @@ async function compare(size: number, contenders: readonly Contender[]): Promise<
 
 function bare(folder: string, size: number): Contender {
   const database = openDatabase(join(folder, `bare-${size}.db`), [{ version: 1, statements: outboxSchema }])
-  const insert = database.prepare('INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?)')
+  const columns = 'seq, kind, boot, mono, target, expires, source, body, sum'
+  const insert = database.prepare(`INSERT INTO record (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   let seq = 0
   return {
     name: 'bare better-sqlite3 loop',
@@ -84,7 +85,7 @@ function bare(folder: string, size: number): Contender {
       database.exec('BEGIN IMMEDIATE')
       for (let i = 0; i < size; i += 1) {
         seq += 1
-        insert.run(seq, 0, 1, 1_000, 0, 'd', BODY)
+        insert.run(seq, 0, 1, 1_000, 0, 0, 'd', BODY, 1_234_567_890)
       }
       database.exec('COMMIT')
     },
