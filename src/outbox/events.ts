@@ -15,8 +15,7 @@ export function databaseSalvagedRecord(
   mono: number,
 ): NewRecord {
   const { reason, file, salvaged, lost } = facts
-  const fields = { event: 'database_salvaged', reason, file, salvaged, lost }
-  return { kind: 'event', source: '', body: JSON.stringify(fields).slice(1, -1), mono }
+  return eventRecord({ event: 'database_salvaged', reason, file, salvaged, lost }, mono)
 }
 
 /** The outbox is full and polling pauses (when_full: pause_polling): from here on readings are missing on purpose. */

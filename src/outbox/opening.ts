@@ -74,10 +74,7 @@ export interface Start {
 
 /** Finds the numbers of uplinks that begin at a time. */
 export async function startSeqs(loaded: Loaded, facts: StartFacts, storage: Storage): Promise<UplinkIdentity[]> {
-  const boots = startBoots(loaded.boots, facts)
-  const offsets = [...loaded.boots.filter((boot) => boot.boot !== boots.current.boot), boots.current].map(
-    ({ boot, offsetMs }): [number, number] => [boot, offsetMs],
-  )
+  const offsets = startBoots(loaded.boots, facts).offsets()
   return Promise.all(
     facts.uplinks.map(async (uplink) => {
       const { name, startAt } = uplink

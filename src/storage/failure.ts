@@ -41,8 +41,7 @@ export function hintFor(code: string): string | undefined {
     return 'the agent may not write here: look at owner and mode of the files'
   if (code.startsWith('SQLITE_IOERR') || code === 'EIO')
     return 'the disk reports errors: look at `dmesg`, replace the card'
-  if (isDamageCode(code))
-    return 'the database is damaged: restart the agent, it sets the file aside and begins a new one'
+  if (isDamageCode(code)) return 'the database is damaged: the agent sets the file aside and salvages what is readable'
   if (code === 'database_gone') return 'the database file was deleted: restart the agent, it begins a new one'
   if (code === 'newer_database') return 'install the newer program again, or give this one its own --state-dir'
   if (code === 'foreign_database') return 'give the agent its own --state-dir'

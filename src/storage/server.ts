@@ -73,8 +73,8 @@ export class StorageServer {
   }
 
   /**
-   * Only the first opening of an agent sets a damaged database aside: later, the main thread counts on what is in it, and
-   * only a restart of the agent begins anew.
+   * Only the first opening of an agent sets a damaged database aside by itself: later, the main thread must first store
+   * what it knows in the new one (see `#replaceDamaged`).
    */
   open(): void {
     try {

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type DiskEvent, parseDiskLog } from './crashdisk-log.ts'
-import { lack, needs } from './needs.ts'
+import { lack, needs, skip } from './needs.ts'
 import { until } from './until.ts'
 
 const SOURCE = fileURLToPath(new URL('../faults/crashdisk.c', import.meta.url))
@@ -25,9 +25,7 @@ export function canCrashDisk(test: TestContext): boolean {
     return lack(test, 'fuse3 libfuse3-dev pkg-config e2fsprogs')
   }
   if (process.getuid?.() === 0 && existsSync('/dev/fuse') && existsSync('/dev/loop-control')) return true
-  if (process.env['TIDEGATE_NO_SKIP'] === '1') throw new Error('skipping is forbidden here, but this test needs root')
-  test.skip('needs root, /dev/fuse and loop devices')
-  return false
+  return skip(test, 'needs root, /dev/fuse and loop devices')
 }
 
 /** Compiles crashdisk.c into the folder and gives the program. */

@@ -31,7 +31,11 @@ export function needs(test: TestContext, ...programs: readonly Program[]): boole
 
 /** Skips (or fails, when skipping is forbidden) for want of Debian packages. Always false. */
 export function lack(test: TestContext, aptPackages: string): false {
-  const reason = `needs ${aptPackages} (apt-get install ${aptPackages})`
+  return skip(test, `needs ${aptPackages} (apt-get install ${aptPackages})`)
+}
+
+/** Skips (or fails, when skipping is forbidden) for a reason such as "needs root". Always false. */
+export function skip(test: TestContext, reason: string): false {
   if (process.env['TIDEGATE_NO_SKIP'] === '1') throw new Error(`skipping is forbidden here, but this test ${reason}`)
   test.skip(reason)
   return false
