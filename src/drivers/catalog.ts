@@ -51,5 +51,9 @@ export function createDriver(connection: ConnectionSettings, options: DriverOpti
       return new SerialTextDriver(connection, {
         openPort: standIn ?? openSerialPort(connection.port, connection.line),
       })
+    case 'modbus-ascii':
+    case 'modbus-rtu-over-tcp':
+    case 'serial-binary':
+      throw new Error(`${connection.type} is not built yet`)
   }
 }

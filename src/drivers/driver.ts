@@ -1,5 +1,5 @@
 import type { Sample, Value } from '../model.ts'
-import type { DeviceSettings, PointSettings } from '../settings.ts'
+import type { DeviceSettings, PointSettings, RegisterTable } from '../settings.ts'
 
 /**
  * PUBLIC CONTRACT: how the gateway speaks to the devices of one connection (a wire or a socket).
@@ -10,9 +10,16 @@ import type { DeviceSettings, PointSettings } from '../settings.ts'
  * call reject).
  *
  * Rules that no driver may break (promise P6): a late, torn, foreign or noisy reply is an error with a short code, never
- * a number. Codes: `timeout`, `crc`, `short_reply`, `foreign_reply`, `noise`, `exception_1` ... `exception_11` (Modbus),
- * `invalid` (the point's declared marker, or no number), `range`, `pattern`, `too_long` (a line without end), `io` (the
- * connection broke meanwhile), `read_only`, `write_only`, `unsupported`.
+ * a number. Codes of samples:
+ * - no valid reply came: `timeout`, `crc` (damaged), `short_reply` (torn), `foreign_reply` (of somebody else, or to another
+ *   request), `noise` (bytes that are no frame), `io` (the connection broke meanwhile);
+ * - the device answered, and refused: `exception_1` ... `exception_11` (MODBUS Application Protocol V1.1b3, section 7);
+ * - the device answered, and there is no value in it: `invalid` (the point's declared marker, or no number), `pattern` (a
+ *   message that is not understood), `too_long` (a message without end), `checksum`;
+ * - nothing was asked: `read_only`, `write_only`, `range`, `unsupported`.
+ *
+ * A new driver: a class with these methods, a test that calls `driverConformance` (test/conformance/driver.ts), and a line
+ * in `catalog.ts`. docs/drivers.md shows a whole one.
  */
 export interface Driver {
   /** Opens the port or socket. Rejects with LinkError when that fails; may be called again after `close`. */
@@ -32,8 +39,8 @@ export interface Driver {
   /** Closes; idempotent; never rejects. */
   close(): Promise<void>
   /**
-   * For devices that speak by themselves (serial text): called once before `open`; the driver calls `onReading` for each
-   * message it understood and `onError` with a short code for one it did not. Such a connection is not polled.
+   * For devices that speak by themselves: called once before `open`; the driver calls `onReading` for each message it
+   * understood and `onError` with a short code for one it did not. Devices with a `request` are polled all the same.
    */
   listen?(handlers: ListenHandlers): void
   /**
@@ -43,7 +50,51 @@ export interface Driver {
   onLost?: (error: LinkError) => void
   /** Since the driver was made, over all openings. Without it the poller counts calls. */
   counters?(): DriverCounters
+  /** What reading these points takes, and what was learnt about the device; for `check`, `plan` and the console. */
+  plan?(device: DeviceSettings, points: readonly PointSettings[]): readonly PlannedRead[]
+  /** For tools that look at a device nobody has described yet. */
+  readonly explorer?: Explorer
 }
+
+/** One request of the poll plan. */
+export interface PlannedRead {
+  /** Where it reads, for people: "input 0..33". */
+  readonly range: string
+  /** Registers or bits asked for, holes included. */
+  readonly count: number
+  /** Names. */
+  readonly points: readonly string[]
+  /** How long the exchange occupies the connection, in ms, the device's own time included; 0 where that is not known. */
+  readonly wireMs: number
+  /** Why it stands alone, if something was learnt from the device: "refused together with others (exception 2)". */
+  readonly learnt?: string
+}
+
+/** Raw access. As for the other calls: one at a time, from the poller, while the connection is open. */
+export interface Explorer {
+  /**
+   * Reads registers (two bytes each, as on the wire) or bits (packed from the least significant one on). Resolves also
+   * when the device refuses or stays silent. Rejects with LinkError only when the connection itself is lost.
+   */
+  readRaw(unitId: number, range: RawRange, options?: { readonly timeoutMs?: number }): Promise<RawAnswer>
+  /** The texts a device tells about itself (function 43/14), by object id: 0 vendor, 1 product code, 2 revision ... */
+  identify(unitId: number): Promise<Identification>
+}
+
+export interface RawRange {
+  readonly register: RegisterTable
+  /** Counts from 0, as on the wire. */
+  readonly address: number
+  readonly count: number
+}
+
+export type RawAnswer =
+  | { readonly ok: true; readonly bytes: Uint8Array; readonly tookMs: number }
+  | { readonly ok: false; readonly code: string; readonly tookMs: number }
+
+export type Identification =
+  | { readonly ok: true; readonly objects: Readonly<Record<number, string>> }
+  | { readonly ok: false; readonly code: string }
 
 export interface DriverCounters {
   /** Requests sent, or messages received from a device that speaks by itself. */
@@ -52,6 +103,8 @@ export interface DriverCounters {
   readonly failures: number
   /** Everything odd that was seen and left out, by its short code. */
   readonly troubles: Readonly<Record<string, number>>
+  /** Usual time from request to reply of a device in ms, by its name, as far as it was measured. */
+  readonly latencyMs?: Readonly<Record<string, number>>
 }
 
 export interface ListenHandlers {
@@ -61,7 +114,7 @@ export interface ListenHandlers {
 
 /** The connection itself failed: the poller closes, waits and opens again. */
 export class LinkError extends Error {
-  /** Short code: `open_failed`, `unplugged`, `closed`, `refused`, `no_such_port`, `permission`, `busy`, `doubt`, `silent`. */
+  /** Short code: `open_failed`, `unplugged`, `closed`, `refused`, `no_such_port`, `permission`, `busy`, `doubt`, `silent`, `stuck`. */
   readonly code: string
   readonly hint: string | undefined
   constructor(code: string, message: string, options: { hint?: string; cause?: unknown } = {}) {

@@ -13,5 +13,5 @@ function describeLine(line: LineSettings): string {
 
 /** How a connection is shown: "9600 8N1", or host and port. */
 export function describeConnection(connection: ConnectionSettings): string {
-  return connection.type === 'modbus-tcp' ? `${connection.host}:${connection.port}` : describeLine(connection.line)
+  return 'host' in connection ? `${connection.host}:${connection.port}` : describeLine(connection.line)
 }

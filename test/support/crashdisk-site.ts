@@ -47,6 +47,7 @@ export const commandSettings: Pick<Settings, 'commands' | 'connections' | 'inbox
       name: 'line',
       host: '127.0.0.1',
       port: 502,
+      timeoutMinMs: 1_000,
       timeoutMs: 100,
       requestGapMs: 0,
       connectDelayMs: 0,

@@ -20,9 +20,12 @@ export interface WireRequest {
 export function exchangeMs(connection: ConnectionSettings, request: WireRequest): number {
   switch (connection.type) {
     case 'serial-text':
+    case 'serial-binary':
       return 0
+    case 'modbus-rtu-over-tcp':
     case 'modbus-tcp':
       return tcpTurnaroundMs + connection.requestGapMs
+    case 'modbus-ascii':
     case 'modbus-rtu': {
       const bytes = isBitTable(request.register) ? Math.ceil(request.count / 8) : request.count * 2
       const characters = requestCharacters + replyCharacters + bytes

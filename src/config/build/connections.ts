@@ -27,6 +27,10 @@ function build(connection: Connection, common: Pick<ConnectionSettings, 'name' |
       ...common,
       port: connection.port,
       line: connection.line,
+      direction: 'auto',
+      requestGapMs: 0,
+      connectDelayMs: 0,
+      checksum: 'none',
       endsWith: connection.ends_with,
       silentAfterMs: connection.silent_after,
       timeoutMs: connection.silent_after,
@@ -35,12 +39,13 @@ function build(connection: Connection, common: Pick<ConnectionSettings, 'name' |
   const modbus = {
     ...common,
     timeoutMs: connection.timeout,
+    timeoutMinMs: connection.timeout,
     requestGapMs: connection.request_gap,
     connectDelayMs: connection.connect_delay,
   }
   if (connection.type === 'modbus-tcp')
     return { type: 'modbus-tcp', ...modbus, host: connection.host, port: connection.port }
-  return { type: 'modbus-rtu', ...modbus, port: connection.port, line: connection.line }
+  return { type: 'modbus-rtu', ...modbus, port: connection.port, line: connection.line, direction: 'auto' }
 }
 
 /** Also devices that are wrong count as users. */

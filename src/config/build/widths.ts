@@ -1,6 +1,11 @@
 import type { PointSettings, PointType } from '../../settings.ts'
 
 const bits: Readonly<Record<PointType, number>> = {
+  int8: 8,
+  uint8: 8,
+  bcd16: 16,
+  bcd32: 32,
+  bits: 16,
   int16: 16,
   uint16: 16,
   int32: 32,

@@ -15,7 +15,19 @@ const words = new Map([
   ['no', false],
 ])
 
-const integerBits = { int16: 16, uint16: 16, int32: 32, uint32: 32, int64: 64, uint64: 64 } as const
+const integerBits = {
+  int8: 8,
+  uint8: 8,
+  bcd16: 16,
+  bcd32: 32,
+  bits: 16,
+  int16: 16,
+  uint16: 16,
+  int32: 32,
+  uint32: 32,
+  int64: 64,
+  uint64: 64,
+} as const
 
 /** A device's pattern, compiled once. */
 export interface LinePattern {
