@@ -495,7 +495,7 @@ describe('while polling is paused', () => {
     assert.deepEqual(events, [
       { event: 'device_online', device: 'a' },
       { event: 'device_offline', device: 'b', reason: 'timeout' },
-      { event: 'device_online', device: 'b' },
+      { event: 'device_online', device: 'b', awayMs: 7_405 },
     ])
     await poller.stop()
   })

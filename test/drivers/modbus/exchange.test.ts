@@ -26,7 +26,18 @@ const serial: readonly Row[] = [
   { name: 'silence alone decides nothing', inputs: ['quiet', 'quiet'], ends: 'waiting' },
   { name: 'reply, quiet', inputs: [sound, 'quiet'], ends: 'answered' },
   { name: 'reply, not yet quiet', inputs: [sound], ends: 'settling' },
-  { name: 'reply, deadline before the silence', inputs: [sound, 'deadline'], ends: 'answered' },
+  { name: 'reply, deadline before the silence', inputs: [sound, 'deadline'], ends: 'settling' },
+  { name: 'reply, deadline, then the silence', inputs: [sound, 'deadline', 'quiet'], ends: 'answered' },
+  {
+    name: 'a second reply behind the deadline',
+    inputs: [sound, 'deadline', other, 'quiet'],
+    ends: 'failed foreign_reply',
+  },
+  {
+    name: 'a line that never falls silent',
+    inputs: [sound, 'deadline', bytesOf('55'), 'deadline'],
+    ends: 'failed noise',
+  },
   { name: 'reply in two pieces', inputs: [sound.slice(0, 3), 'quiet', sound.slice(3), 'quiet'], ends: 'answered' },
   { name: 'half a reply', inputs: [sound.slice(0, 4), 'quiet', 'deadline'], ends: 'failed short_reply' },
   {
@@ -42,6 +53,12 @@ const serial: readonly Row[] = [
     ends: 'failed foreign_reply',
   },
   { name: 'a second reply within the silence', inputs: [sound, other, 'quiet'], ends: 'failed foreign_reply' },
+  { name: 'a second reply, torn', inputs: [sound, other.slice(0, 4), 'quiet'], ends: 'failed foreign_reply' },
+  {
+    name: 'a second reply, damaged',
+    inputs: [sound, other.map((byte, index) => (index === 4 ? byte ^ 1 : byte)), 'quiet'],
+    ends: 'failed foreign_reply',
+  },
   { name: 'the same reply twice', inputs: [sound, sound, 'quiet'], ends: 'failed foreign_reply' },
   { name: 'damaged', inputs: [bytesOf('1103020000ffff'), 'deadline'], ends: 'failed crc', troubles: ['crc', 'noise'] },
   { name: 'noise only', inputs: [bytesOf('00ff00ff'), 'deadline'], ends: 'failed noise' },
@@ -59,7 +76,7 @@ const serial: readonly Row[] = [
   },
   {
     name: 'lingering: a second one',
-    inputs: [sound, 'quiet', other, 'deadline'],
+    inputs: [sound, 'quiet', other, 'deadline', 'quiet'],
     ends: 'failed foreign_reply',
     given: { linger: true },
   },
