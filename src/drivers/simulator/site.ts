@@ -10,8 +10,9 @@
  * | 4 controller | healthy | holding 0 speed uint16 1/min, holding 10 target uint16 (writable), coil 0 pump (writable) |
  */
 import type { Clock } from '../../clock.ts'
+import type { Fault } from '../../simulation.ts'
 import type { OpenPort } from '../port/port.ts'
-import { type Fault, noFault } from './fault.ts'
+import { noFault } from './fault.ts'
 import { ModbusServer } from './modbus-server.ts'
 import { SimulatedTextPort } from './text-port.ts'
 import { SimulatedUnit } from './unit.ts'
