@@ -1,6 +1,6 @@
 /** Cutting a stream of bytes into lines. Pure. */
 
-/** Where the splitter stands: the unfinished line, and whether it is already known to be too long. */
+/** Where the splitter stands: the unfinished line, and whether what comes up to the next end is to be dropped. */
 export interface LineState {
   readonly held: string
   readonly skipping: boolean
@@ -18,10 +18,12 @@ export interface LineCut {
 export const LINE_MAX = 1_024
 
 /**
- * Just opened, somewhere in the middle of a line: what comes before the first end is dropped, because the tail of a line
- * can look like a whole one (2345.6 cut down to 345.6).
+ * Somewhere in the middle of a line: what comes before the first end is dropped, because the tail of a line can look like
+ * a whole one (2345.6 cut down to 345.6).
  */
 export const inMidLine: LineState = { held: '', skipping: true }
+/** The next byte begins a line. */
+export const betweenLines: LineState = { held: '', skipping: false }
 
 /**
  * Takes bytes as Latin-1, so that any byte is one character and none is lost or joined with another (a degree sign must
@@ -43,10 +45,21 @@ export function cutLines(state: LineState, bytes: Uint8Array, endsWith: string):
     }
   }
   if (!skipping && rest.length > LINE_MAX) {
-    skipping = true
-    tooLong += 1
+    // Up to here it may be a line of just the allowed length whose end has begun.
+    if (rest.length - beginningOf(endsWith, rest) > LINE_MAX) {
+      skipping = true
+      tooLong += 1
+    }
   }
   // While skipping, only as much is kept as may be the beginning of the end mark.
-  const held = skipping ? rest.slice(-(endsWith.length - 1) || rest.length) : rest
+  const held = skipping ? rest.slice(rest.length - beginningOf(endsWith, rest)) : rest
   return { state: { held, skipping }, lines, tooLong }
+}
+
+/** How many characters at the end of the text are the beginning of the end mark. */
+function beginningOf(endsWith: string, text: string): number {
+  for (let count = Math.min(endsWith.length - 1, text.length); count > 0; count--) {
+    if (text.endsWith(endsWith.slice(0, count))) return count
+  }
+  return 0
 }

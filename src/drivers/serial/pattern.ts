@@ -59,8 +59,10 @@ function parseValue(point: PointSettings, text: string): Value | undefined {
     case 'string':
       return text
     case 'bool':
-    case 'bit':
-      return words.get(text.toLowerCase())
+    case 'bit': {
+      const on = words.get(text.toLowerCase())
+      return on === undefined ? undefined : on !== (point.invert ?? false)
+    }
     case 'number':
     case 'float16':
     case 'float32':

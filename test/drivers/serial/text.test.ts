@@ -107,6 +107,7 @@ describe('reading a line', () => {
     ['ON', { type: 'bool' }, true],
     ['0', { type: 'bool' }, false],
     ['maybe', { type: 'bool' }, undefined],
+    ['off', { type: 'bool', invert: true }, true],
     ['  caf\u00e9 ', { type: 'string' }, 'caf\u00e9'],
   ]
   for (const [text, given, value] of rows) {
