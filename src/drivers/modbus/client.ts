@@ -1,8 +1,8 @@
 import modbusSerial from 'modbus-serial'
 import type { RegisterTable } from '../../settings.ts'
-import { exceptionOf } from './frame.ts'
 import { LibraryPort } from './library-port.ts'
-import type { Answer, Link } from './link.ts'
+import type { Answer, ExchangeOptions, Link } from './link.ts'
+import { exceptionOf, identificationRequest } from './pdu.ts'
 
 type Library = InstanceType<typeof modbusSerial.default>
 
@@ -42,7 +42,7 @@ export class ModbusClient {
   }
 
   /** The data bytes of a read: two per register, or bits packed from the least significant one on. */
-  read(unitId: number, range: ReadRange, options: { linger?: boolean } = {}): Promise<Outcome<Uint8Array>> {
+  read(unitId: number, range: ReadRange, options: ExchangeOptions = {}): Promise<Outcome<Uint8Array>> {
     const { address, count } = range
     return this.#request<{ buffer: Buffer }, Uint8Array>(
       options,
@@ -65,7 +65,7 @@ export class ModbusClient {
   /** Function 5, or 15 for devices that only know that one. */
   writeCoil(unitId: number, address: number, value: { on: boolean; multiple: boolean }): Promise<Outcome<true>> {
     return this.#request<unknown, true>(
-      {},
+      { patient: true },
       () => true,
       (done) =>
         value.multiple
@@ -85,7 +85,7 @@ export class ModbusClient {
     })
     const [only] = words
     return this.#request<unknown, true>(
-      {},
+      { patient: true },
       () => true,
       (done) =>
         only === undefined || value.multiple
@@ -94,8 +94,29 @@ export class ModbusClient {
     )
   }
 
+  /** Function 22: the register becomes `(register & and) | (or & ~and)`, which no other master can come between. */
+  maskWrite(unitId: number, address: number, masks: { and: number; or: number }): Promise<Outcome<true>> {
+    return this.#request<unknown, true>(
+      { patient: true },
+      () => true,
+      (done) => this.#library.writeFC22(unitId, address, masks.and, masks.or, done),
+    )
+  }
+
+  /**
+   * Function 43/14: one part of what the device tells about itself, from `objectId` on; the value is the whole reply. Not by
+   * the library: it would ask for the parts that follow by itself, past our link.
+   */
+  async identification(unitId: number, what: { readCode: number; objectId: number }): Promise<Outcome<Uint8Array>> {
+    const pdu = identificationRequest(what.readCode, what.objectId)
+    const answer = await this.#link.exchange(unitId, pdu)
+    if (!answer.ok) return answer
+    const exception = exceptionOf(answer.pdu)
+    return exception > 0 ? { ok: false, exception } : { ok: true, value: answer.pdu }
+  }
+
   async #request<R, T>(
-    options: { linger?: boolean },
+    options: ExchangeOptions,
     pick: (result: R) => T,
     send: (done: Done<R>) => void,
   ): Promise<Outcome<T>> {

@@ -9,33 +9,38 @@
  * Settling: on a serial line a reply counts only when the line then stays quiet for the inter-frame silence. If a second
  * reply of that kind follows, one of the two is a late answer to an earlier request, and nobody can tell which.
  */
-import { type Framing, looksLikeReply, type Request, type Scan, type Trouble } from './frame.ts'
+import type { Framing, Request, Scan, Trouble } from './frame.ts'
+import { isException } from './pdu.ts'
 
 /** Why there is no reply; also the code in the sample. */
 export type FailureCode = 'timeout' | 'crc' | 'short_reply' | 'foreign_reply' | 'noise'
 
+/** What was left out on the way. */
+interface Seen {
+  readonly troubles: readonly Trouble[]
+  /** Units of which sound frames came that were not the reply. */
+  readonly strangers: readonly number[]
+}
+
 export type Exchange =
-  | { readonly at: 'waiting'; readonly received: Uint8Array; readonly troubles: readonly Trouble[] }
-  | {
+  | (Seen & { readonly at: 'waiting'; readonly received: Uint8Array })
+  | (Seen & {
       readonly at: 'settling'
       readonly reply: Uint8Array
       readonly received: Uint8Array
-      readonly troubles: readonly Trouble[]
-    }
-  | {
-      readonly at: 'answered'
-      readonly reply: Uint8Array
-      readonly rest: Uint8Array
-      readonly troubles: readonly Trouble[]
-    }
-  | {
+      /** Nothing came for the inter-frame silence. */
+      readonly quiet: boolean
+      /** The deadline has passed. */
+      readonly late: boolean
+    })
+  | (Seen & { readonly at: 'answered'; readonly reply: Uint8Array; readonly rest: Uint8Array })
+  | (Seen & {
       readonly at: 'failed'
       readonly code: FailureCode
       readonly rest: Uint8Array
-      readonly troubles: readonly Trouble[]
       /** The connection must be opened anew before the next request. */
       readonly renew: boolean
-    }
+    })
 
 export type Input =
   | { readonly type: 'bytes'; readonly bytes: Uint8Array }
@@ -51,6 +56,8 @@ export interface ExchangeContext {
    * could be taken for this one.
    */
   readonly linger: boolean
+  /** The same for an exception only: it may be the answer to an earlier request, and the reply to this one follow. */
+  readonly doubtsExceptions: boolean
   /** The line is known to bring back what is sent (two-wire adapter with echo). */
   readonly echoes: boolean
 }
@@ -60,7 +67,7 @@ const BEHIND_MAX = 1040
 
 /** A request was sent; `leftOver` are bytes of the stream that came before and are not used up (TCP). */
 export function begin(leftOver: Uint8Array = new Uint8Array()): Exchange {
-  return { at: 'waiting', received: leftOver, troubles: [] }
+  return { at: 'waiting', received: leftOver, troubles: [], strangers: [] }
 }
 
 /** The state after an input. Final states ignore every input. */
@@ -70,37 +77,57 @@ export function step(state: Exchange, input: Input, context: ExchangeContext): E
       if (input.type === 'bytes') return onBytes(state, input.bytes, context)
       return input.type === 'deadline' ? onDeadline(state, context) : state
     case 'settling':
-      if (input.type === 'bytes')
-        return { ...state, received: join(state.received, input.bytes).subarray(0, BEHIND_MAX) }
-      if (input.type === 'quiet' && context.linger) return state
-      return settle(state, context)
+      return onSettling(state, input, context)
     default:
       return state
   }
 }
 
+/**
+ * The deadline alone settles nothing while bytes are still coming: they may be the second reply. A line that is not quiet by
+ * the next deadline either never will be.
+ */
+function onSettling(state: Exchange & { at: 'settling' }, input: Input, context: ExchangeContext): Exchange {
+  switch (input.type) {
+    case 'bytes':
+      return { ...state, received: join(state.received, input.bytes).subarray(0, BEHIND_MAX), quiet: false }
+    case 'quiet':
+      return state.late || !lingers(state, context) ? settle(state, context) : { ...state, quiet: true }
+    case 'deadline':
+      if (state.quiet) return settle(state, context)
+      if (!state.late) return { ...state, late: true }
+      return { ...seen(state), at: 'failed', code: 'noise', rest: new Uint8Array(), renew: false }
+  }
+}
+
+function lingers(state: Exchange & { at: 'settling' }, context: ExchangeContext): boolean {
+  return context.linger || (context.doubtsExceptions && isException(state.reply[0] ?? 0))
+}
+
 function onBytes(state: Exchange & { at: 'waiting' }, bytes: Uint8Array, context: ExchangeContext): Exchange {
   const scan = context.framing.scan(join(state.received, bytes), context.request)
-  const troubles = merge(state.troubles, scan)
-  if (scan.broken) return { at: 'failed', code: 'noise', rest: scan.rest, troubles, renew: true }
-  if (scan.wrong) return { at: 'failed', code: 'foreign_reply', rest: scan.rest, troubles, renew: false }
-  if (!scan.reply) return { at: 'waiting', received: scan.rest, troubles }
-  if (context.echoes && !troubles.includes('echo') && isRequestItself(scan.reply, context.request)) {
-    return onBytes({ at: 'waiting', received: scan.rest, troubles: [...troubles, 'echo'] }, new Uint8Array(), context)
+  const seen = merge(state, scan)
+  const { reply, rest } = scan
+  if (scan.broken) return { ...seen, at: 'failed', code: 'noise', rest, renew: true }
+  if (scan.wrong) return { ...seen, at: 'failed', code: 'foreign_reply', rest, renew: false }
+  if (!reply) return { ...seen, at: 'waiting', received: rest }
+  if (context.echoes && !seen.troubles.includes('echo') && isRequestItself(reply, context.request)) {
+    const echoed = { ...seen, troubles: [...seen.troubles, 'echo'] } as const
+    return onBytes({ ...echoed, at: 'waiting', received: rest }, new Uint8Array(), context)
   }
   // A transaction identifier leaves no doubt, so there is nothing to settle.
-  if (context.framing.matchesTransaction) return { at: 'answered', reply: scan.reply, rest: scan.rest, troubles }
-  return { at: 'settling', reply: scan.reply, received: scan.rest, troubles }
+  if (context.framing.matchesTransaction) return { ...seen, at: 'answered', reply, rest }
+  return { ...seen, at: 'settling', reply, received: rest, quiet: false, late: false }
 }
 
 function onDeadline(state: Exchange & { at: 'waiting' }, context: ExchangeContext): Exchange {
-  const { received, troubles } = state
+  const { received } = state
   const stream = context.framing.matchesTransaction
   return {
+    ...seen(state),
     at: 'failed',
     code: verdict(state, context),
     rest: stream ? received : new Uint8Array(),
-    troubles,
     // Half a frame in a stream: what comes next would be read at the wrong place.
     renew: stream && received.length > 0,
   }
@@ -108,17 +135,27 @@ function onDeadline(state: Exchange & { at: 'waiting' }, context: ExchangeContex
 
 function settle(state: Exchange & { at: 'settling' }, context: ExchangeContext): Exchange {
   const { reply } = state
-  const scan = context.framing.scan(state.received, context.request)
-  const troubles = merge(state.troubles, scan)
+  const { framing, request } = context
+  const scan = framing.scan(state.received, request)
+  const seen = merge(state, scan)
   const rest = new Uint8Array()
-  if (scan.reply && !isEchoedWrite(scan.reply, reply, context.request)) {
-    return { at: 'failed', code: 'foreign_reply', rest, troubles: [...troubles, 'foreign_reply'], renew: false }
+  if (scan.reply && !isEchoedWrite(scan.reply, reply, request)) {
+    const troubles = [...seen.troubles, 'foreign_reply'] as const
+    return { ...seen, at: 'failed', code: 'foreign_reply', rest, troubles, renew: false }
   }
-  const trailing = scan.rest.length > 0 && !troubles.includes('noise')
-  return { at: 'answered', reply, rest, troubles: trailing ? [...troubles, 'noise'] : troubles }
+  // A second reply, torn or damaged: still two, and nobody can tell which is ours.
+  if (scan.troubles.includes('crc') || (scan.rest.length > 1 && framing.mayBeReply(scan.rest, request))) {
+    return { ...seen, at: 'failed', code: 'foreign_reply', rest, renew: false }
+  }
+  // As long as a frame: perhaps one that ran into another and cannot be recognised. A few bytes are the line turning around.
+  if (scan.rubbish + scan.rest.length >= framing.frameMin) {
+    return { ...seen, at: 'failed', code: 'noise', rest, renew: false }
+  }
+  const trailing = scan.rest.length > 0 && !seen.troubles.includes('noise')
+  return { ...seen, at: 'answered', reply, rest, troubles: trailing ? [...seen.troubles, 'noise'] : seen.troubles }
 }
 
-/** The reply to functions 5 and 6 is the request itself: on a line with echo it rightly comes twice. */
+/** The reply to functions 5, 6 and 22 is the request itself: on a line with echo it rightly comes twice. */
 function isEchoedWrite(second: Uint8Array, first: Uint8Array, request: Request): boolean {
   return isRequestItself(first, request) && isRequestItself(second, request)
 }
@@ -130,14 +167,22 @@ function isRequestItself(pdu: Uint8Array, request: Request): boolean {
 function verdict(state: Exchange & { at: 'waiting' }, context: ExchangeContext): FailureCode {
   if (state.troubles.includes('crc')) return 'crc'
   if (state.received.length > 0) {
-    if (context.framing.matchesTransaction || looksLikeReply(state.received, context.request)) return 'short_reply'
+    if (context.framing.mayBeReply(state.received, context.request)) return 'short_reply'
   }
   if (state.troubles.includes('foreign_reply')) return 'foreign_reply'
   return state.received.length > 0 || state.troubles.includes('noise') ? 'noise' : 'timeout'
 }
 
-function merge(troubles: readonly Trouble[], scan: Scan): readonly Trouble[] {
-  return scan.troubles.length === 0 ? troubles : [...new Set([...troubles, ...scan.troubles])]
+function merge(before: Seen, scan: Scan): Seen {
+  if (scan.troubles.length === 0) return seen(before)
+  return {
+    troubles: [...new Set([...before.troubles, ...scan.troubles])],
+    strangers: [...new Set([...before.strangers, ...scan.strangers])],
+  }
+}
+
+function seen({ troubles, strangers }: Seen): Seen {
+  return { troubles, strangers }
 }
 
 function join(head: Uint8Array, tail: Uint8Array): Uint8Array {

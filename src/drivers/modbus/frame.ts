@@ -1,9 +1,20 @@
 /**
- * Frames of Modbus RTU and TCP: building them, and finding in a stream of bytes the one reply that belongs to the open
+ * Frames of Modbus RTU and TCP (ASCII: `ascii.ts`): building them, and finding in a stream of bytes the one reply that belongs to the open
  * request. Pure. Everything that is not that reply is named and left out, so that whoever uses the reply never sees
  * another (promise P6).
  */
 import { crc16 } from './crc.ts'
+import {
+  belongs,
+  IDENTIFICATION,
+  identificationEnds,
+  isException,
+  isItsOwnReply,
+  isRead,
+  mayBelong,
+  replyLength,
+  startsWith,
+} from './pdu.ts'
 
 /** The one request that is open. `pdu` is function code and data (MODBUS Application Protocol V1.1b3, section 4.1). */
 export interface Request {
@@ -26,6 +37,10 @@ export interface Scan {
   /** Bytes not used up: the beginning of a frame perhaps, or what came behind the reply. */
   readonly rest: Uint8Array
   readonly troubles: readonly Trouble[]
+  /** Whose sound frames were left out, by unit id: a late reply shows that its unit is alive. */
+  readonly strangers: readonly number[]
+  /** Bytes that belong to no sound frame; `rest` does not count. */
+  readonly rubbish: number
   /** The place in the stream is lost; only a new connection helps (TCP). */
   readonly broken?: boolean
   /** This request is answered, but wrongly: waiting longer is in vain (TCP, where the transaction matches). */
@@ -36,69 +51,46 @@ export interface Scan {
 export interface Framing {
   /** Late replies are told apart by the frame itself. */
   readonly matchesTransaction: boolean
+  /** No frame is shorter than this. */
+  readonly frameMin: number
   build(request: Request): Uint8Array
   /** Bytes of the expected reply on the wire. */
   replyBytes(request: Request): number
+  /** Could these bytes be the beginning of the reply? */
+  mayBeReply(bytes: Uint8Array, request: Request): boolean
   scan(bytes: Uint8Array, request: Request | undefined): Scan
 }
 
-const EXCEPTION_FLAG = 0x80
 /** Unit, function, exception code, CRC. */
 const RTU_EXCEPTION_BYTES = 5
+/** The longest RTU frame (MODBUS over Serial Line V1.02, section 2.5.1). */
+const RTU_FRAME_MAX = 256
+/** Device identification (MODBUS Application Protocol V1.1b3, section 6.21). */
+const IDENTIFICATION_TYPE = 14
 /** Unit, function, address, value or count, CRC. */
 const RTU_WRITE_REPLY_BYTES = 8
+/** The same for function 22: unit, function, address, two masks, CRC. */
+const RTU_MASK_REPLY_BYTES = 10
 /** Transaction, protocol, length (MODBUS Messaging on TCP/IP V1.0b, section 3.1.3); the unit counts as content. */
 const TCP_HEADER_BYTES = 6
 /** Longest content: unit and 253 bytes of function code and data. */
 const TCP_CONTENT_MAX = 254
 
-/** The length a normal reply to this request has, function code included; undefined for functions not in use here. */
-function replyLength(requestPdu: Uint8Array): number | undefined {
-  const count = ((requestPdu[3] ?? 0) << 8) | (requestPdu[4] ?? 0)
-  switch (requestPdu[0]) {
-    case 1:
-    case 2:
-      return 2 + Math.ceil(count / 8)
-    case 3:
-    case 4:
-      return 2 + count * 2
-    case 5:
-    case 6:
-    case 15:
-    case 16:
-      return 5
-    default:
-      return undefined
-  }
-}
-
-/** Does this pdu answer this request: same function (or its exception), exact length, and for writes the same place? */
-export function belongs(pdu: Uint8Array, requestPdu: Uint8Array): boolean {
-  const functionCode = requestPdu[0] ?? 0
-  // There is no exception 0 (MODBUS Application Protocol V1.1b3, section 7).
-  if (pdu[0] === (functionCode | EXCEPTION_FLAG)) return pdu.length === 2 && pdu[1] !== 0
-  if (pdu[0] !== functionCode || pdu.length !== replyLength(requestPdu)) return false
-  if (functionCode <= 4) return pdu[1] === pdu.length - 2
-  // Writes: address and value (5, 6) or address and count (15, 16) come back as they were sent.
-  return startsWith(pdu, requestPdu.subarray(0, 5))
-}
-
-/** The exception code of a reply, 0 when it is none. */
-export function exceptionOf(pdu: Uint8Array): number {
-  return ((pdu[0] ?? 0) & EXCEPTION_FLAG) !== 0 ? (pdu[1] ?? 0) : 0
-}
-
 export const rtu: Framing = {
   matchesTransaction: false,
+  frameMin: 4,
   build: (request) => rtuFrame(request.unitId, request.pdu),
   replyBytes: (request) => (replyLength(request.pdu) ?? 2) + 3,
+  mayBeReply: looksLikeReply,
   scan: scanRtu,
 }
 
 export const tcp: Framing = {
   matchesTransaction: true,
+  frameMin: TCP_HEADER_BYTES + 2,
   build: tcpFrame,
   replyBytes: (request) => (replyLength(request.pdu) ?? 2) + TCP_HEADER_BYTES + 1,
+  mayBeReply: () => true, // a stream keeps nothing but beginnings of frames
   scan: scanTcp,
 }
 
@@ -127,11 +119,31 @@ export function tcpFrame(request: Request): Uint8Array {
 /** How a frame that begins here would go on: its length by function code, when that can be known already. */
 function rtuLengthAt(bytes: Uint8Array, at: number): number | undefined {
   const functionCode = bytes[at + 1]
-  if (functionCode === undefined) return RTU_EXCEPTION_BYTES
-  if ((functionCode & EXCEPTION_FLAG) !== 0) return RTU_EXCEPTION_BYTES
-  if (functionCode >= 1 && functionCode <= 4) return (bytes[at + 2] ?? 0) + 5
-  if ([5, 6, 15, 16].includes(functionCode)) return RTU_WRITE_REPLY_BYTES
-  return undefined
+  if (functionCode === undefined || isException(functionCode)) return RTU_EXCEPTION_BYTES
+  if (isRead(functionCode)) return (bytes[at + 2] ?? 0) + 5
+  switch (functionCode) {
+    case 5:
+    case 6:
+    case 15:
+    case 16:
+      return RTU_WRITE_REPLY_BYTES
+    case 22:
+      return RTU_MASK_REPLY_BYTES
+    case IDENTIFICATION:
+      return identificationBytesAt(bytes, at)
+    default:
+      return undefined
+  }
+}
+
+/** Up to the object behind which the CRC agrees; while there is none, one byte more than has come. */
+function identificationBytesAt(bytes: Uint8Array, at: number): number | undefined {
+  const frame = bytes.subarray(at, at + RTU_FRAME_MAX)
+  const ends = identificationEnds(frame.subarray(1)).map((end) => end + 3)
+  const sound = ends.find((end) => end <= frame.length && hasGoodCrc(frame.subarray(0, end)))
+  if (sound !== undefined) return sound
+  const mayGoOn = frame.length < RTU_FRAME_MAX && (frame[2] ?? IDENTIFICATION_TYPE) === IDENTIFICATION_TYPE
+  return mayGoOn ? frame.length + 1 : undefined
 }
 
 /**
@@ -140,8 +152,10 @@ function rtuLengthAt(bytes: Uint8Array, at: number): number | undefined {
  * whole, so nothing is ever found inside another frame.
  */
 function scanRtu(bytes: Uint8Array, request: Request | undefined): Scan {
-  const echo = request && !isItsOwnReply(request) ? rtuFrame(request.unitId, request.pdu) : undefined
+  const echo = request && !isItsOwnReply(request.pdu) ? rtuFrame(request.unitId, request.pdu) : undefined
   const troubles: Trouble[] = []
+  const strangers: number[] = []
+  let sound = 0
   let unused = 0 // where bytes begin that belong to no sound frame
   let pending: number | undefined // where a frame may have begun that is not complete
   let at = 0
@@ -156,22 +170,23 @@ function scanRtu(bytes: Uint8Array, request: Request | undefined): Scan {
     }
     if (at > unused) troubles.push('noise')
     at += frame.length
+    sound += frame.length
     unused = at
     pending = undefined
     const pdu = frame.subarray(1, -2)
     if (request && frame[0] === request.unitId && belongs(pdu, request.pdu)) {
-      return { reply: pdu, rest: bytes.subarray(at), troubles }
+      return { reply: pdu, rest: bytes.subarray(at), troubles, strangers, rubbish: at - sound }
     }
-    troubles.push(frame.length === echo?.length && startsWith(frame, echo) ? 'echo' : 'foreign_reply')
+    if (frame.length === echo?.length && startsWith(frame, echo)) {
+      troubles.push('echo')
+    } else {
+      troubles.push('foreign_reply')
+      strangers.push(frame[0] ?? 0)
+    }
   }
   const rest = bytes.subarray(pending ?? bytes.length)
   if (bytes.length - rest.length > unused) troubles.push('noise')
-  return { rest, troubles }
-}
-
-/** A write of one coil or register (functions 5 and 6) is confirmed by the very same bytes: an echo looks like success. */
-function isItsOwnReply(request: Request): boolean {
-  return request.pdu[0] === 5 || request.pdu[0] === 6
+  return { rest, troubles, strangers, rubbish: bytes.length - rest.length - sound }
 }
 
 function hasGoodCrc(frame: Uint8Array): boolean {
@@ -180,23 +195,20 @@ function hasGoodCrc(frame: Uint8Array): boolean {
 }
 
 /** The head of the reply that is waited for, whatever came behind it. */
-export function looksLikeReply(frame: Uint8Array, request: Request): boolean {
-  const functionCode = request.pdu[0] ?? 0
-  if (frame[0] !== request.unitId) return false
-  if (frame[1] === (functionCode | EXCEPTION_FLAG)) return true
-  if (frame[1] !== functionCode) return false
-  return functionCode > 4 || frame[2] === undefined || frame[2] + 2 === replyLength(request.pdu)
+function looksLikeReply(frame: Uint8Array, request: Request): boolean {
+  return frame[0] === request.unitId && mayBelong(frame.subarray(1), request.pdu)
 }
 
 function scanTcp(bytes: Uint8Array, request: Request | undefined): Scan {
   const troubles: Trouble[] = []
+  const strangers: number[] = []
   let at = 0
   while (bytes.length - at >= TCP_HEADER_BYTES) {
     const view = new DataView(bytes.buffer, bytes.byteOffset + at, TCP_HEADER_BYTES)
     const length = view.getUint16(4)
     // Protocol identifier 0 is Modbus; the shortest content is unit, function and one byte.
     if (view.getUint16(2) !== 0 || length < 3 || length > TCP_CONTENT_MAX) {
-      return { rest: bytes.subarray(at), troubles: [...troubles, 'noise'], broken: true }
+      return { rest: bytes.subarray(at), troubles: [...troubles, 'noise'], strangers, rubbish: 0, broken: true }
     }
     const end = at + TCP_HEADER_BYTES + length
     if (end > bytes.length) break
@@ -205,15 +217,12 @@ function scanTcp(bytes: Uint8Array, request: Request | undefined): Scan {
     at = end
     if (!request || view.getUint16(0) !== request.transaction) {
       troubles.push('foreign_reply')
+      if (unitId !== undefined) strangers.push(unitId)
     } else if (unitId === request.unitId && belongs(pdu, request.pdu)) {
-      return { reply: pdu, rest: bytes.subarray(at), troubles }
+      return { reply: pdu, rest: bytes.subarray(at), troubles, strangers, rubbish: 0 }
     } else {
-      return { rest: bytes.subarray(at), troubles: [...troubles, 'foreign_reply'], wrong: true }
+      return { rest: bytes.subarray(at), troubles: [...troubles, 'foreign_reply'], strangers, rubbish: 0, wrong: true }
     }
   }
-  return { rest: bytes.subarray(at), troubles }
-}
-
-function startsWith(bytes: Uint8Array, head: Uint8Array): boolean {
-  return bytes.length >= head.length && head.every((byte, index) => bytes[index] === byte)
+  return { rest: bytes.subarray(at), troubles, strangers, rubbish: 0 }
 }

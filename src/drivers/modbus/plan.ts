@@ -1,7 +1,11 @@
 /**
- * From points to the fewest read requests. Pure; `tidegate check` prints the same plan the driver runs.
+ * From points to the read requests that take the least time. Pure and the same for the same points; `tidegate check` prints
+ * the plan that the driver runs.
  */
-import type { PointSettings, RegisterTable } from '../../settings.ts'
+import type { DeviceSettings, ModbusSettings, PointSettings, RegisterTable } from '../../settings.ts'
+import { type WireCost, wireCostOf } from './cost.ts'
+import { partition, sameTogether, spanOf } from './partition.ts'
+import { holds, type Range, type RefusedRange } from './refusals.ts'
 import { isBitTable, widthOf } from './registers.ts'
 
 /** One read request and the points its reply holds. */
@@ -11,15 +15,19 @@ export interface PlannedRequest {
   /** Registers, or bits for coils and discrete inputs. */
   readonly count: number
   readonly points: readonly PointSettings[]
+  /**
+   * values: the points are decoded from it; the powers of ten of some may be in it too. powers: its points are the powers of
+   * ten of points in other requests, read before and again after those, so that a change in between is noticed. refused:
+   * its points were refused each by itself, so one of them is asked in turn.
+   */
+  readonly role: 'values' | 'powers' | 'powers_again' | 'refused'
 }
 
-export interface PlanLimits {
-  /** Registers one request may ask for. A single point wider than this still gets one request of its own. */
-  readonly registersMax: number
-  /** Addresses no point asks for that may be read along to save a request. */
-  readonly holeMax: number
-  /** Names of points that must be read by themselves, and whose addresses no other request may touch. */
-  readonly alone?: ReadonlySet<string>
+export interface PlanLimits extends Pick<DeviceSettings, 'registersMax' | 'holeMax' | 'onePointPerRequest'> {
+  /** All points of the device: some of those asked for take their scale from others. */
+  readonly points: readonly PointSettings[]
+  readonly cost: WireCost
+  readonly refused: readonly RefusedRange[]
 }
 
 /** Bits one request may ask for (MODBUS Application Protocol V1.1b3, sections 6.1 and 6.2). */
@@ -29,73 +37,105 @@ export const REGISTERS_MAX = 125
 
 const tables: readonly RegisterTable[] = ['holding', 'input', 'coil', 'discrete']
 
-interface Span {
+/** Where a point is, its power of ten included where both fit one request. */
+interface Place extends Range {
   readonly point: PointSettings
-  readonly start: number
-  readonly end: number
+}
+
+/** `refused`: what the device was found to refuse; nothing, as long as it was not asked. */
+export function limitsOf(
+  connection: ModbusSettings,
+  device: DeviceSettings,
+  refused: readonly RefusedRange[] = [],
+): PlanLimits {
+  return { ...device, cost: wireCostOf(connection), refused }
 }
 
 /**
- * Points to requests: every readable point in exactly one request, none split over two, none over the limits, as few
- * requests as these rules allow. Write-only points are left out.
- *
- * Why greedy is the minimum: some request must cover the leftmost point that is not covered yet; starting it at that
- * point and reaching as far as limits and holes allow covers all that any other choice would. A hole is counted in
- * addresses that no point at all asks for, so taking points early never tears a later request apart.
+ * Points to requests: every readable point in exactly one request, none split over two, none over the limits. Write-only
+ * points are left out.
  */
 export function plan(points: readonly PointSettings[], limits: PlanLimits): readonly PlannedRequest[] {
   const readable = points.filter((point) => point.access !== 'wo')
-  return tables.flatMap((table) =>
-    planTable(table, readable.filter((point) => point.register === table).map(spanOf), limits),
-  )
+  const apart = new Set<PointSettings>()
+  const places = readable.map((point) => {
+    const source = sourceOf(point, limits.points)
+    const together = source && placeWith(point, source, limits)
+    if (source && !together) apart.add(source)
+    return together ?? placeOf(point)
+  })
+  const powers = planPlaces([...apart].map(placeOf), limits, 'powers')
+  const again = powers.map((request) => ({ ...request, role: 'powers_again' as const }))
+  return [...powers, ...planPlaces(places, limits, 'values'), ...again]
 }
 
-function planTable(table: RegisterTable, spans: readonly Span[], limits: PlanLimits): PlannedRequest[] {
-  const countMax = isBitTable(table) ? BITS_MAX : Math.min(limits.registersMax, REGISTERS_MAX)
-  const alone = spans.filter((span) => limits.alone?.has(span.point.name))
-  let open = spans.filter((span) => !limits.alone?.has(span.point.name)).sort((a, b) => a.start - b.start)
-  const wanted = [...open]
-  const requests = alone.map((span) => requestOf(table, [span]))
-  for (let first = open[0]; first; first = open[0]) {
-    const reach = reachFrom(first, wanted, { countMax, holeMax: limits.holeMax, alone })
-    const from = first.start
-    const shared = alone.some((barrier) => barrier.start < first.end && barrier.end > first.start)
-    const taken = open.filter((span) => span === first || (!shared && span.start >= from && span.end <= reach))
-    requests.push(requestOf(table, taken))
-    open = open.filter((span) => !taken.includes(span))
+/** The point that holds the power of ten for another. */
+export function sourceOf(point: PointSettings, all: readonly PointSettings[]): PointSettings | undefined {
+  return point.scaleFrom === undefined ? undefined : all.find(({ name }) => name === point.scaleFrom)
+}
+
+/**
+ * Point and power of ten in one request, so that both are of one moment: a device may change the power, and the value with
+ * it, at any time. Undefined where no request can hold both.
+ */
+function placeWith(point: PointSettings, source: PointSettings, limits: PlanLimits): Place | undefined {
+  const place = spanOf([placeOf(point), placeOf(source)])
+  const fits = source.register === point.register && place.to - place.from <= countMaxOf(point.register, limits)
+  const isRefused = limits.refused.some((range) => range.register === point.register && holds(place, range))
+  return fits && !isRefused && !limits.onePointPerRequest ? { point, ...place } : undefined
+}
+
+export function placeOf(point: PointSettings): Place {
+  return { point, from: point.address, to: point.address + widthOf(point) }
+}
+
+type Role = 'values' | 'powers'
+
+function planPlaces(places: readonly Place[], limits: PlanLimits, role: Role): readonly PlannedRequest[] {
+  return tables.flatMap((register) => {
+    const here = places.filter(({ point }) => point.register === register)
+    return here.length === 0 ? [] : planTable(here, limits, { register, role })
+  })
+}
+
+function planTable(
+  places: readonly Place[],
+  limits: PlanLimits,
+  { register, role }: { readonly register: RegisterTable; readonly role: Role },
+): PlannedRequest[] {
+  const refused = limits.refused.filter((range) => range.register === register)
+  const isRefused = ({ from, to }: Place) =>
+    refused.some((range) => range.kind === 'place' && range.from === from && range.to === to)
+  const open = places.filter((place) => !isRefused(place))
+  const groups = limits.onePointPerRequest
+    ? sameTogether(open)
+    : partition(open, { ...partitionLimitsOf(register, limits), refused })
+  const requests = groups.map((group) => requestOf(group, role))
+  const shut = places.filter(isRefused)
+  if (shut.length === 0) return requests
+  if (role === 'values') return [...requests, requestOf(shut, 'refused')]
+  return [...requests, ...sameTogether(shut).map((group) => requestOf(group, role))]
+}
+
+function partitionLimitsOf(register: RegisterTable, limits: PlanLimits) {
+  const { cost, holeMax } = limits
+  const isBits = isBitTable(register)
+  return {
+    countMax: countMaxOf(register, limits),
+    holeMax: isBits ? holeMax * 16 : holeMax, // as many bits as so many registers have
+    exchangeMs: cost.exchangeMs,
+    addressMs: isBits ? cost.dataByteMs / 8 : cost.dataByteMs * 2,
   }
-  return requests
 }
 
-/** The furthest end a request that begins with `first` can have. */
-function reachFrom(
-  first: Span,
-  wanted: readonly Span[],
-  limits: { readonly countMax: number; readonly holeMax: number; readonly alone: readonly Span[] },
-): number {
-  const limit = first.start + limits.countMax
-  let reach = first.end
-  let asked = first.end // addresses up to here are asked for by some point, be it one that does not fit
-  for (const span of wanted) {
-    if (span.start < first.start) {
-      asked = Math.max(asked, span.end)
-      continue
-    }
-    if (span.start > asked + limits.holeMax || span.start >= limit) break
-    asked = Math.max(asked, span.end)
-    if (span.end <= limit && !limits.alone.some((barrier) => barrier.start < span.end && barrier.end > first.start)) {
-      reach = Math.max(reach, span.end)
-    }
-  }
-  return reach
+function countMaxOf(register: RegisterTable, { registersMax }: PlanLimits): number {
+  return isBitTable(register) ? BITS_MAX : Math.min(registersMax, REGISTERS_MAX)
 }
 
-function requestOf(table: RegisterTable, spans: readonly Span[]): PlannedRequest {
-  const start = Math.min(...spans.map((span) => span.start))
-  const end = Math.max(...spans.map((span) => span.end))
-  return { register: table, address: start, count: end - start, points: spans.map((span) => span.point) }
-}
-
-function spanOf(point: PointSettings): Span {
-  return { point, start: point.address, end: point.address + widthOf(point) }
+function requestOf(places: readonly Place[], role: Role | 'refused'): PlannedRequest {
+  const points = places.map(({ point }) => point)
+  const register = points[0]?.register ?? 'holding'
+  const widest = places.reduce((most, { from, to }) => Math.max(most, to - from), 0)
+  const { from, to } = spanOf(places)
+  return { register, address: from, count: role === 'refused' ? widest : to - from, points, role }
 }

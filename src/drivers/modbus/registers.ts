@@ -12,6 +12,7 @@ export function widthOf(point: Pick<PointSettings, 'register' | 'type' | 'length
     case 'int32':
     case 'uint32':
     case 'float32':
+    case 'bcd32':
       return 2
     case 'int64':
     case 'uint64':

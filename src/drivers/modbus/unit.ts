@@ -4,14 +4,16 @@
 import type { Clock } from '../../clock.ts'
 import type { ModbusClient, Outcome, ReadRange } from './client.ts'
 import { readFunctions } from './client.ts'
-import type { Link } from './link.ts'
+import type { ExchangeOptions, Link } from './link.ts'
 import { approach, isAmbiguous, type Owed, remember, stillOwed } from './owed.ts'
+import { IDENTIFICATION } from './pdu.ts'
 import { BITS_MAX, REGISTERS_MAX } from './plan.ts'
+import { Refusals } from './refusals.ts'
 import { isBitTable } from './registers.ts'
 
 /**
- * After a lost reply the unit is left alone for this share of the timeout, so that an ordinarily late reply comes while
- * nothing is open. It is the unit's own pause: others are served meanwhile.
+ * After a lost reply the unit is left alone for this share of the time it was waited for, so that an ordinarily late reply
+ * comes while nothing is open. It is the unit's own pause: others are served meanwhile.
  */
 const QUIET_SHARE = 0.5
 
@@ -19,37 +21,47 @@ export interface UnitWire {
   readonly client: ModbusClient
   readonly link: Link
   readonly clock: Clock
-  readonly timeoutMs: number
   readonly memory: UnitMemory
 }
 
 /** What outlives a connection: on a serial line a reply may come after the port was opened anew. */
 export interface UnitMemory {
   owed: readonly Owed[]
+  readonly refusals: Refusals
+  readonly abilities: Abilities
+}
+
+/** What a unit turned out to be able to do. */
+export interface Abilities {
+  /** Functions 5 and 6 are refused, 15 and 16 are not. */
+  multipleOnly: boolean
+  /** Function 22; undefined: never tried. */
+  maskWrite: boolean | undefined
+}
+
+/** `now`: a clock that never jumps, in ms. */
+export function newMemory(now: () => number): UnitMemory {
+  return { owed: [], refusals: new Refusals(now), abilities: { multipleOnly: false, maskWrite: undefined } }
 }
 
 export class Unit {
-  /** Names of points that must be read by themselves (they, or an address near them, are refused). */
-  readonly alone = new Set<string>()
-  /** Reading across holes was refused. */
-  packed = false
-  /** Functions 5 and 6 are refused, 15 and 16 are not. */
-  multipleOnly = false
+  readonly refusals: Refusals
+  readonly abilities: Abilities
   readonly #id: number
   readonly #client: ModbusClient
   readonly #link: Link
   readonly #clock: Clock
-  readonly #quietMs: number
   readonly #memory: UnitMemory
   #quietUntil = 0
 
   constructor(id: number, wire: UnitWire) {
     this.#id = id
     this.#memory = wire.memory
+    this.refusals = wire.memory.refusals
+    this.abilities = wire.memory.abilities
     this.#client = wire.client
     this.#link = wire.link
     this.#clock = wire.clock
-    this.#quietMs = wire.timeoutMs * QUIET_SHARE
   }
 
   /** True when an exception may be a late one, so that nothing should be learnt from it. */
@@ -58,26 +70,36 @@ export class Unit {
   }
 
   /** Reads a range; never takes a reply for it that a former request is owed. */
-  async read(range: ReadRange): Promise<Outcome<Uint8Array>> {
+  async read(range: ReadRange, options: { readonly timeoutMs?: number } = {}): Promise<Outcome<Uint8Array>> {
     await this.#quiet()
     const functionCode = readFunctions[range.register]
     const countMax = isBitTable(range.register) ? BITS_MAX : REGISTERS_MAX
     const way = approach({ functionCode, count: range.count, countMax }, this.#memory.owed)
     if (way.how === 'compare') return this.#compare(range)
     if (way.how === 'first') {
-      const first = await this.#exchange({ ...range, count: way.count })
+      const first = await this.#exchange({ ...range, count: way.count }, options)
       // Refused: perhaps the device has no such address, perhaps the exception answers an older request.
       if (!first.ok) return first.exception === undefined ? first : this.#compare(range)
     }
-    return this.#exchange(range)
+    return this.#exchange(range, options)
   }
 
-  /** Function 5 or 15. `probe` is a range that can be read, see `#write`. */
+  /** Function 43/14: a part of what the device tells about itself, as it came. */
+  async identification(what: { readCode: number; objectId: number }): Promise<Outcome<Uint8Array>> {
+    await this.#quiet()
+    const proves = !isAmbiguous(IDENTIFICATION, this.#memory.owed)
+    const outcome = await this.#client.identification(this.#id, what)
+    this.#judge(outcome, { functionCode: IDENTIFICATION, bytes: 0, proves })
+    return outcome
+  }
+
+  /** Function 5 or 15. `probe` is a range that can be read, see `#write`; without one, the place itself is tried. */
   writeCoil(
     address: number,
     what: { on: boolean; multiple: boolean; probe: ReadRange | undefined },
   ): Promise<Outcome<true>> {
-    return this.#write(what.multiple ? 15 : 5, what.probe, () => this.#client.writeCoil(this.#id, address, what))
+    const probe = what.probe ?? ({ register: 'coil', address, count: 1 } as const)
+    return this.#write(what.multiple ? 15 : 5, probe, () => this.#client.writeCoil(this.#id, address, what))
   }
 
   /** Function 6 or 16. */
@@ -85,19 +107,27 @@ export class Unit {
     address: number,
     what: { bytes: Uint8Array; multiple: boolean; probe: ReadRange | undefined },
   ): Promise<Outcome<true>> {
-    return this.#write(what.multiple ? 16 : 6, what.probe, () => this.#client.writeRegisters(this.#id, address, what))
+    const probe = what.probe ?? ({ register: 'holding', address, count: 1 } as const)
+    return this.#write(what.multiple ? 16 : 6, probe, () => this.#client.writeRegisters(this.#id, address, what))
   }
 
-  /** Before a write whose confirmation could be mistaken, a read makes sure that none is owed. */
-  async #write(
-    functionCode: number,
-    probe: ReadRange | undefined,
-    send: () => Promise<Outcome<true>>,
-  ): Promise<Outcome<true>> {
+  /** Function 22: the register becomes `(register & and) | (or & ~and)`. */
+  maskWrite(address: number, what: { and: number; or: number; probe: ReadRange | undefined }): Promise<Outcome<true>> {
+    const probe = what.probe ?? ({ register: 'holding', address, count: 1 } as const)
+    return this.#write(22, probe, () => this.#client.maskWrite(this.#id, address, what))
+  }
+
+  /**
+   * Before a write whose confirmation could be mistaken, a read makes sure that none is owed. A device that refuses to have
+   * it read proves as much, for it answers in order.
+   */
+  async #write(functionCode: number, probe: ReadRange, send: () => Promise<Outcome<true>>): Promise<Outcome<true>> {
     await this.#quiet()
-    if (probe && isAmbiguous(functionCode, this.#memory.owed)) {
+    if (isAmbiguous(functionCode, this.#memory.owed)) {
       const read = await this.read(probe)
       if (!read.ok && read.exception === undefined) return { ...read, unsent: true }
+      // Refused, and the refusal may itself be an old one: nothing is proved.
+      if (isAmbiguous(functionCode, this.#memory.owed)) return { ok: false, code: 'foreign_reply', unsent: true }
     }
     const outcome = await send()
     this.#judge(outcome, { functionCode, bytes: 0, proves: true })
@@ -115,10 +145,11 @@ export class Unit {
     return second
   }
 
-  async #exchange(range: ReadRange, options: { linger?: boolean } = {}): Promise<Outcome<Uint8Array>> {
+  async #exchange(range: ReadRange, options: ExchangeOptions = {}): Promise<Outcome<Uint8Array>> {
     const functionCode = readFunctions[range.register]
     const bytes = isBitTable(range.register) ? Math.ceil(range.count / 8) : range.count * 2
-    const outcome = await this.#client.read(this.#id, range, options)
+    const doubtsExceptions = isAmbiguous(functionCode, this.#memory.owed)
+    const outcome = await this.#client.read(this.#id, range, { ...options, doubtsExceptions })
     this.#judge(outcome, { functionCode, bytes, proves: !options.linger })
     return outcome
   }
@@ -138,7 +169,7 @@ export class Unit {
     } else {
       const now = this.#clock.mono()
       memory.owed = remember(memory.owed, { functionCode, bytes, since: now })
-      if (outcome.exception === undefined) this.#quietUntil = now + this.#quietMs
+      if (outcome.exception === undefined) this.#quietUntil = now + this.#link.tookMs * QUIET_SHARE
     }
   }
 

@@ -2,8 +2,10 @@
 import type { Value } from '../../model.ts'
 import type { DeviceSettings, PointSettings } from '../../settings.ts'
 import { WriteError } from '../driver.ts'
-import type { Outcome } from './client.ts'
-import { encode, encodeBoolean, withBit } from './codec.ts'
+import type { Outcome, ReadRange } from './client.ts'
+import { decodePower } from './codec.ts'
+import { applyMasks, encode, encodeBoolean, encodeMasks } from './encode.ts'
+import { sourceOf } from './plan.ts'
 import { codeOf } from './reading.ts'
 import { isBitTable, widthOf } from './registers.ts'
 import type { Unit } from './unit.ts'
@@ -16,10 +18,16 @@ const DEVICE_BUSY = 6
 const GATEWAY_PATH = 10
 const GATEWAY_TARGET_SILENT = 11
 
+/** Registers that one request may write (section 6.12). */
+const REGISTERS_WRITTEN_MAX = 123
+
+type Failure = Outcome<never> & { ok: false }
+
 /**
  * Writes a value: function 5 for a coil, 6 for one register, 16 for several in one request; 15 and 16 throughout for a
- * unit that turns out not to know 5 and 6. A bit of a register is read, changed and written (nobody else uses the
- * connection meanwhile). Rejects with WriteError, or LinkError when nothing was sent.
+ * unit that turns out not to know 5 and 6. Bits of a register go by function 22 as long as the unit knows it; else the
+ * register is read, changed and written (nobody else uses the connection meanwhile). Rejects with WriteError, or LinkError
+ * when nothing was sent.
  */
 export async function writePoint(
   unit: Unit,
@@ -28,50 +36,108 @@ export async function writePoint(
 ): Promise<void> {
   const { point, value } = what
   const attempt = `writing ${device.name}.${point.name} = ${value}`
-  if (point.register === 'input' || point.register === 'discrete') {
-    throw new WriteError('read_only', `${attempt}: a point of table ${point.register} cannot be written`, {
-      happened: 'no',
-      retriable: false,
-    })
-  }
-  const content = await contentOf(unit, point, value)
-  if ('refused' in content) throw refusal({ ...content.refused, unsent: true }, attempt)
-  let outcome = await send(unit, point, { ...content, multiple: unit.multipleOnly })
-  const unknownFunction = !outcome.ok && outcome.exception === ILLEGAL_FUNCTION
-  if (unknownFunction && !unit.multipleOnly && !unit.isDoubtful) {
-    outcome = await send(unit, point, { ...content, multiple: true })
-    if (outcome.ok) unit.multipleOnly = true
-  }
+  checkPlace(point, attempt)
+  const outcome = await write(unit, { point, value, attempt, source: sourceOf(point, device.points) })
   if (!outcome.ok) throw refusal(outcome, attempt)
 }
 
-type Content = { readonly on: boolean } | { readonly bytes: Uint8Array }
-type Refused = { readonly refused: Outcome<never> & { ok: false } }
-
-async function contentOf(unit: Unit, point: PointSettings, value: Value): Promise<Content | Refused> {
-  if (isBitTable(point.register)) return { on: encodeBoolean(point, value) }
-  if (point.type !== 'bit') return { bytes: encode(point, value) }
-  const on = encodeBoolean(point, value)
-  const before = await unit.read(rangeOf(point))
-  return before.ok ? { bytes: withBit(point, before.value, on) } : { refused: before }
+interface Order {
+  readonly point: PointSettings
+  readonly value: Value
+  readonly attempt: string
+  /** The point that holds the power of ten for this one. */
+  readonly source: PointSettings | undefined
 }
 
-function send(
+function checkPlace(point: PointSettings, attempt: string): void {
+  const not = { happened: 'no', retriable: false } as const
+  if (point.register === 'input' || point.register === 'discrete') {
+    throw new WriteError('read_only', `${attempt}: a point of table ${point.register} cannot be written`, not)
+  }
+  if (point.register === 'holding' && widthOf(point) > REGISTERS_WRITTEN_MAX) {
+    const message = `${attempt}: it has ${widthOf(point)} registers, and one request writes ${REGISTERS_WRITTEN_MAX}`
+    throw new WriteError('unsupported', message, not)
+  }
+}
+
+function write(unit: Unit, order: Order): Promise<Outcome<true>> {
+  const { point, value } = order
+  if (isBitTable(point.register)) return send(unit, point, { on: encodeBoolean(point, value) })
+  return point.type === 'bit' || point.type === 'bits' ? writeBits(unit, order) : writeNumber(unit, order)
+}
+
+async function writeNumber(unit: Unit, { point, value, attempt, source }: Order): Promise<Outcome<true>> {
+  if (!source) return send(unit, point, { bytes: encode(point, value) })
+  const read = await unit.read(rangeOf(source))
+  if (!read.ok) return unsent(read)
+  const power = decodePower(source, read.value)
+  if (power === undefined) {
+    throw new WriteError('invalid', `${attempt}: ${source.name} holds no power of ten at the moment`, {
+      happened: 'no',
+      retriable: true,
+    })
+  }
+  return send(unit, point, { bytes: encode(point, value, { power }) })
+}
+
+/**
+ * A unit that does not answer function 22 at all may be one that ignores what it does not know: it is not sent that again, but
+ * this time nobody knows what happened.
+ */
+async function writeBits(unit: Unit, { point, value }: Order): Promise<Outcome<true>> {
+  const masks = encodeMasks(point, value)
+  const { abilities } = unit
+  if (abilities.maskWrite !== false) {
+    const outcome = await unit.maskWrite(point.address, { ...masks, probe: probeOf(point) })
+    if (outcome.ok) abilities.maskWrite = true
+    else if (outcome.exception === undefined && !outcome.unsent && !abilities.maskWrite) abilities.maskWrite = false
+    if (!isUnknownFunction(unit, outcome)) return outcome
+    abilities.maskWrite = false
+  }
+  const before = await unit.read(rangeOf(point))
+  return before.ok ? send(unit, point, { bytes: applyMasks(before.value, masks) }) : unsent(before)
+}
+
+type Content = { readonly on: boolean } | { readonly bytes: Uint8Array }
+
+async function send(unit: Unit, point: PointSettings, content: Content): Promise<Outcome<true>> {
+  const { abilities } = unit
+  const outcome = await sendBy(unit, point, { ...content, multiple: abilities.multipleOnly })
+  if (abilities.multipleOnly || !isUnknownFunction(unit, outcome)) return outcome
+  const second = await sendBy(unit, point, { ...content, multiple: true })
+  if (second.ok) abilities.multipleOnly = true
+  return second
+}
+
+function sendBy(
   unit: Unit,
   point: PointSettings,
   what: Content & { readonly multiple: boolean },
 ): Promise<Outcome<true>> {
-  const probe = point.access === 'wo' ? undefined : rangeOf(point)
+  const probe = probeOf(point)
   if ('on' in what) return unit.writeCoil(point.address, { on: what.on, multiple: what.multiple, probe })
   const multiple = what.multiple || what.bytes.length > 2
   return unit.writeRegisters(point.address, { bytes: what.bytes, multiple, probe })
 }
 
-function rangeOf(point: PointSettings) {
+/** An exception that may be a late one says nothing about this request. */
+function isUnknownFunction(unit: Unit, outcome: Outcome<true>): boolean {
+  return !outcome.ok && outcome.exception === ILLEGAL_FUNCTION && !unit.isDoubtful
+}
+
+function unsent(failure: Outcome<unknown> & { ok: false }): Failure & { unsent: true } {
+  return { ...failure, unsent: true }
+}
+
+function probeOf(point: PointSettings): ReadRange | undefined {
+  return point.access === 'wo' ? undefined : rangeOf(point)
+}
+
+function rangeOf(point: PointSettings): ReadRange {
   return { register: point.register, address: point.address, count: widthOf(point) }
 }
 
-function refusal(outcome: Outcome<unknown> & { ok: false; unsent?: true }, attempt: string): WriteError {
+function refusal(outcome: Failure & { unsent?: true }, attempt: string): WriteError {
   const code = codeOf(outcome)
   if (outcome.exception === undefined) {
     const happened = outcome.unsent ? 'no' : 'maybe'

@@ -1,7 +1,8 @@
 import { userInfo } from 'node:os'
 import { SerialPort } from 'serialport'
-import type { LineSettings } from '../../settings.ts'
+import type { Direction, LineSettings } from '../../settings.ts'
 import { LinkError } from '../driver.ts'
+import { DirectedSender } from './direction.ts'
 import { holderOf } from './holder.ts'
 import type { OpenPort, Port, PortHandlers } from './port.ts'
 
@@ -9,7 +10,12 @@ import type { OpenPort, Port, PortHandlers } from './port.ts'
 const CLOSE_TIMEOUT_MS = 1_000
 
 /** A port over a serial line; the port is locked against other programs. */
-export function openSerialPort(path: string, line: LineSettings): OpenPort {
+export function openSerialPort(
+  path: string,
+  line: LineSettings,
+  options: { readonly direction?: Direction } = {},
+): OpenPort {
+  const { direction = 'auto' } = options
   return async (handlers, signal) => {
     const stream = new SerialPort({
       path,
@@ -22,14 +28,24 @@ export function openSerialPort(path: string, line: LineSettings): OpenPort {
     stream.on('error', () => {}) // what matters arrives as 'close' or at the callback
     const failure = await new Promise<Error | null>((resolve) => stream.open(resolve))
     if (failure) throw await openError(failure, path)
-    const port = portOver(stream, handlers, path)
-    if (!signal.aborted) return port
+    const sender = direction === 'auto' ? undefined : new DirectedSender(stream, direction)
+    const port = portOver(stream, { handlers, path, sender })
+    const noRts = await sender?.listen().then(
+      () => undefined,
+      (error: Error) => error,
+    )
+    if (!noRts && !signal.aborted) return port
     await port.close()
+    if (noRts) throw noRtsError(path, direction, noRts)
     throw new LinkError('closed', `opening ${path} was given up`)
   }
 }
 
-function portOver(stream: SerialPort, handlers: PortHandlers, path: string): Port {
+function portOver(
+  stream: SerialPort,
+  options: { readonly handlers: PortHandlers; readonly path: string; readonly sender: DirectedSender | undefined },
+): Port {
+  const { handlers, path, sender } = options
   let gone = false
   stream.on('data', (bytes: Buffer) => handlers.onData(bytes))
   // An unplugged adapter emits only this, no 'error'; and from then on `write` neither fails nor calls back, it would
@@ -46,7 +62,9 @@ function portOver(stream: SerialPort, handlers: PortHandlers, path: string): Por
   })
   return {
     write: (bytes) => {
-      if (!gone) stream.write(Buffer.from(bytes))
+      if (gone) return
+      if (sender) sender.send(bytes)
+      else stream.write(Buffer.from(bytes))
     },
     close: async () => {
       if (gone) return
@@ -63,8 +81,15 @@ function portOver(stream: SerialPort, handlers: PortHandlers, path: string): Por
   }
 }
 
-/** The binding gives texts without codes, made with strerror. */
-async function openError(error: Error, path: string): Promise<LinkError> {
+function noRtsError(path: string, direction: Direction, cause: Error): LinkError {
+  return new LinkError('open_failed', `opening ${path}: direction is ${direction}, but this port has no RTS line`, {
+    hint: 'set direction: auto, unless the RS-485 transceiver at this port is switched by RTS',
+    cause,
+  })
+}
+
+/** What opening failed of, and what to do. The binding gives texts without codes, made with strerror. */
+export async function openError(error: Error, path: string): Promise<LinkError> {
   const text = error.message
   if (/No such file|No such device/i.test(text)) {
     return new LinkError('no_such_port', `opening ${path}: no such port`, {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { WriteError } from '../../../src/drivers/driver.ts'
-import { decode, encode, withBit } from '../../../src/drivers/modbus/codec.ts'
+import { type CodecOptions, decode, decodePower } from '../../../src/drivers/modbus/codec.ts'
+import { applyMasks, encode, encodeBoolean, encodeMasks } from '../../../src/drivers/modbus/encode.ts'
 import { widthOf } from '../../../src/drivers/modbus/registers.ts'
 import type { Value } from '../../../src/model.ts'
 import type { ByteOrder, PointSettings, PointType } from '../../../src/settings.ts'
@@ -16,6 +17,8 @@ interface Row {
   readonly given: Partial<PointSettings>
   readonly value?: Value
   readonly error?: string
+  /** The power of ten from the point that scale_from names. */
+  readonly power?: number
 }
 
 const rows: readonly Row[] = [
@@ -69,13 +72,51 @@ const rows: readonly Row[] = [
   { hex: '4453 314d 3032 2020', given: { type: 'string', length: 4, byteOrder: 'BADC' }, value: 'SDM120' },
   { hex: 'b043', given: { type: 'string', length: 1 }, value: '°C' },
   { hex: '0000', given: { type: 'string', length: 1 }, value: '' },
+  { hex: '1234', given: { type: 'bcd16' }, value: 1234 },
+  { hex: '3412', given: { type: 'bcd16', byteOrder: 'BADC' }, value: 1234 },
+  { hex: '9999', given: { type: 'bcd16', scale: 0.01 }, value: 99.99 },
+  { hex: '0009', given: { type: 'bcd16' }, value: 9 },
+  { hex: '123a', given: { type: 'bcd16' }, error: 'invalid' },
+  { hex: 'f000', given: { type: 'bcd16' }, error: 'invalid' },
+  { hex: '1e00', given: { type: 'bcd16' }, error: 'invalid' }, // no exponent
+  { hex: '12345678', given: { type: 'bcd32' }, value: 12_345_678 },
+  { hex: '56781234', given: { type: 'bcd32', byteOrder: 'CDAB' }, value: 12_345_678 },
+  { hex: '34127856', given: { type: 'bcd32', byteOrder: 'BADC' }, value: 12_345_678 },
+  { hex: '78563412', given: { type: 'bcd32', byteOrder: 'DCBA' }, value: 12_345_678 },
+  { hex: '1234567b', given: { type: 'bcd32' }, error: 'invalid' },
+  { hex: '00b0', given: { type: 'bits', bit: 4, width: 4 }, value: 11 },
+  { hex: 'ffff', given: { type: 'bits', bit: 13, width: 3 }, value: 7 },
+  { hex: 'ffff', given: { type: 'bits', bit: 0, width: 16 }, value: 65_535 },
+  { hex: 'b000', given: { type: 'bits', bit: 4, width: 4, byteOrder: 'BADC' }, value: 11 },
+  { hex: '0030', given: { type: 'bits', bit: 4, width: 2, scale: 0.5, offset: 1 }, value: 2.5 },
+  { hex: '0008', given: { type: 'bit', bit: 3, invert: true }, value: false },
+  { hex: '0000', given: { type: 'bit', bit: 3, invert: true }, value: true },
+  { hex: '0001', given: { type: 'bool', invert: true }, value: false },
+  { hex: '0901', given: { type: 'int16', scaleFrom: 'sf' }, power: -1, value: 230.5 },
+  { hex: '0901', given: { type: 'int16', scaleFrom: 'sf' }, power: 0, value: 2305 },
+  { hex: '0901', given: { type: 'int16', scaleFrom: 'sf' }, power: 3, value: 2_305_000 },
+  { hex: '0901', given: { type: 'int16', scaleFrom: 'sf' }, power: -10, value: 2.305e-7 },
+  { hex: '0901', given: { type: 'int16', scaleFrom: 'sf', scale: -1, offset: 0.5 }, power: -1, value: -230 },
+  { hex: '0901', given: { type: 'int16', scaleFrom: 'sf' }, error: 'invalid' },
+  { hex: '8000', given: { type: 'int16', scaleFrom: 'sf', invalid: [0x8000n] }, power: -1, error: 'invalid' },
+  {
+    hex: '0020000000000001',
+    given: { type: 'uint64', scaleFrom: 'sf' },
+    power: 2,
+    value: 900_719_925_474_099_300n,
+  },
+  { hex: '0020000000000001', given: { type: 'uint64', scale: 10 }, value: 90_071_992_547_409_930n },
+  { hex: '03ed', given: { type: 'uint16', scale: 0.001, precision: 2 }, value: 1.01 }, // 1.005, which no double is
+  { hex: 'fc13', given: { type: 'int16', scale: 0.001, precision: 2 }, value: -1.01 },
+  { hex: 'ffff', given: { type: 'int16', scale: 0.001, precision: 1 }, value: 0 },
 ]
 
 describe('decoding registers', () => {
   for (const row of rows) {
-    const name = `${row.hex} as ${JSON.stringify(row.given, plain)} is ${row.error ?? String(row.value)}`
+    const power = row.power === undefined ? '' : ` times ten to the power of ${row.power}`
+    const name = `${row.hex} as ${JSON.stringify(row.given, plain)}${power} is ${row.error ?? String(row.value)}`
     it(name, () => {
-      const decoded = decode(pointWith({ name: 'p', ...row.given }), bytesOf(row.hex))
+      const decoded = decode(pointWith({ name: 'p', ...row.given }), bytesOf(row.hex), powerOption(row.power))
       assert.deepEqual(decoded, row.error === undefined ? { value: row.value } : { error: row.error })
     })
   }
@@ -93,6 +134,27 @@ describe('decoding registers', () => {
       }
     }
   })
+})
+
+describe('the power of ten in a point that others take their scale from', () => {
+  const rows: readonly (readonly [string, Partial<PointSettings>, number | undefined])[] = [
+    ['ffff', { type: 'int16' }, -1],
+    ['fff6', { type: 'int16' }, -10],
+    ['000a', { type: 'int16' }, 10],
+    ['fff5', { type: 'int16' }, undefined],
+    ['000b', { type: 'int16' }, undefined],
+    ['8000', { type: 'int16' }, undefined],
+    ['feff', { type: 'int16', byteOrder: 'BADC' }, -2],
+    ['0003', { type: 'uint16' }, 3],
+    ['ffff', { type: 'uint16' }, undefined],
+    ['fffffffe', { type: 'int32' }, -2],
+    ['0002', { type: 'int16', invalid: [2n] }, undefined],
+  ]
+  for (const [hex, given, power] of rows) {
+    it(`${hex} as ${JSON.stringify(given, plain)} is ${power ?? 'none'}`, () => {
+      assert.equal(decodePower(pointWith({ name: 'sf', ...given }), bytesOf(hex)), power)
+    })
+  }
 })
 
 describe('encoding values', () => {
@@ -115,6 +177,12 @@ describe('encoding values', () => {
     { value: 'too long', given: { type: 'string', length: 2 } },
     { value: '漢', given: { type: 'string', length: 2 } },
     { value: 5, given: { type: 'string', length: 2 } },
+    { value: 10_000, given: { type: 'bcd16' } },
+    { value: -1, given: { type: 'bcd16' } },
+    { value: 100_000_000, given: { type: 'bcd32' } },
+    { value: 1.2, given: { type: 'uint16', scale: 0.4, max: 1.1 } },
+    { value: 1, given: { type: 'uint16', scale: 0.4, max: 1 } }, // the nearest step is 1.2
+    { value: 2049, given: { type: 'float16', min: 2049 } }, // the nearest step is 2048
   ]
   for (const { value, given } of refused) {
     it(`${typeof value} ${String(value)} does not fit ${JSON.stringify(given, plain)}: nothing is written`, () => {
@@ -134,11 +202,39 @@ describe('encoding values', () => {
     assert.deepEqual(decode(point, encode(point, 61.34)), { value: 61.3 })
   })
 
-  it('setting one bit leaves the others of its register alone', () => {
+  it('what lies within the limits is refused when the device would hold something outside', () => {
+    const point = pointWith({ name: 'p', type: 'uint16', scale: 0.4, max: 1 })
+    assert.throws(() => encode(point, 1), /allowed is at most 1 \(the nearest the device can hold is 1\.2\)/)
+    assert.deepEqual(encode(point, 0.9), bytesOf('0002'))
+  })
+
+  it('setting bits leaves the others of their register alone', () => {
     const point = pointWith({ name: 'p', type: 'bit', bit: 3 })
-    assert.deepEqual(withBit(point, bytesOf('a501'), true), bytesOf('a509'))
-    assert.deepEqual(withBit(point, bytesOf('a509'), false), bytesOf('a501'))
-    assert.deepEqual(withBit({ ...point, byteOrder: 'BADC' }, bytesOf('01a5'), true), bytesOf('09a5'))
+    const after = (hex: string, given: Partial<PointSettings>, value: Value) =>
+      applyMasks(bytesOf(hex), encodeMasks({ ...point, ...given }, value))
+    assert.deepEqual(after('a501', {}, true), bytesOf('a509'))
+    assert.deepEqual(after('a509', {}, false), bytesOf('a501'))
+    assert.deepEqual(after('a501', { invert: true }, false), bytesOf('a509'))
+    assert.deepEqual(after('01a5', { byteOrder: 'BADC' }, true), bytesOf('09a5'))
+    assert.deepEqual(after('ffff', { type: 'bits', bit: 4, width: 4 }, 5), bytesOf('ff5f'))
+    assert.deepEqual(after('0000', { type: 'bits', bit: 4, width: 4, byteOrder: 'BADC' }, 5), bytesOf('5000'))
+    assert.deepEqual(after('1234', { type: 'bits', bit: 0, width: 16 }, 0xabcd), bytesOf('abcd'))
+  })
+
+  it('a number that does not fit its bits is refused', () => {
+    const point = pointWith({ name: 'p', type: 'bits', bit: 4, width: 3, max: 6 })
+    for (const value of [8, -1, 7, 'x', true]) {
+      assert.throws(
+        () => encodeMasks(point, value),
+        (error) => error instanceof WriteError && error.code === 'range',
+      )
+    }
+  })
+
+  it('an inverted coil is written the other way round', () => {
+    const point = pointWith({ name: 'p', register: 'coil', type: 'bool', invert: true })
+    assert.equal(encodeBoolean(point, true), false)
+    assert.equal(encodeBoolean(point, 0), true)
   })
 })
 
@@ -165,23 +261,88 @@ describe('what is written reads back the same', () => {
     })
   }
 
-  it('scaled integers: the register is the same after decoding and encoding', () => {
-    const scales = fc.constantFrom(0.1, 0.01, 0.001, 0.5, 2, 10, -0.1, 1 / 8, 1.5e-3, 3)
+  const scales = fc.constantFrom(0.1, 0.01, 0.001, 0.5, 2, 10, -0.1, 1 / 8, 1.5e-3, 3)
+  const offsets = fc.constantFrom(0, -40, 0.25, 273.15)
+  const scaled: readonly (readonly [PointType, number, number])[] = [
+    ['int16', -(2 ** 15), 2 ** 15 - 1],
+    ['uint16', 0, 2 ** 16 - 1],
+    ['int32', -(2 ** 31), 2 ** 31 - 1],
+    ['uint32', 0, 2 ** 32 - 1],
+    // Scaled by a fraction a value is a double, and no double holds more digits than these.
+    ['int64', -(10 ** 14), 10 ** 14],
+    ['uint64', 0, 10 ** 14],
+    ['bcd16', 0, 9_999],
+    ['bcd32', 0, 99_999_999],
+  ]
+  for (const [type, min, max] of scaled) {
+    it(`${type} with scale, offset and power of ten: the register is the same after decoding and encoding`, () => {
+      fc.assert(
+        fc.property(
+          fc.integer({ min, max }),
+          scales,
+          offsets,
+          fc.constantFrom(...orders),
+          fc.option(fc.integer({ min: -10, max: 10 }), { nil: undefined }),
+          (raw, scale, offset, byteOrder, power) => {
+            const plainPoint = pointWith({ name: 'p', type, byteOrder })
+            const point = { ...plainPoint, scale, offset: power === undefined ? offset : 0 }
+            const bytes = encode(plainPoint, raw)
+            const { value } = decode(point, bytes, powerOption(power))
+            assert.ok(value !== undefined)
+            assert.deepEqual(encode(point, value, powerOption(power)), bytes)
+          },
+        ),
+      )
+    })
+  }
+
+  it('64 bits times a whole number: no digit is lost', () => {
+    const raws = fc.bigInt(0n, 2n ** 64n - 1n)
+    fc.assert(
+      fc.property(raws, fc.constantFrom(1, 2, 10, 1000), fc.integer({ min: 0, max: 10 }), (raw, scale, power) => {
+        const bytes = encode(pointWith({ name: 'p', type: 'uint64' }), raw)
+        const point = pointWith({ name: 'p', type: 'uint64', scale, scaleFrom: 'sf' })
+        const { value } = decode(point, bytes, { power })
+        assert.equal(value, raw * BigInt(scale) * 10n ** BigInt(power))
+        assert.deepEqual(encode(point, value ?? 0, { power }), bytes)
+      }),
+    )
+  })
+
+  it('bits: every number survives, whatever else its register holds', () => {
+    const fields = fc
+      .integer({ min: 0, max: 15 })
+      .chain((bit) => fc.record({ bit: fc.constant(bit), width: fc.integer({ min: 1, max: 16 - bit }) }))
     fc.assert(
       fc.property(
-        fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
-        scales,
-        fc.constantFrom(0, -40, 0.25, 273.15),
-        (...given) => {
-          const [raw, scale, offset] = given
-          const point = pointWith({ name: 'p', type: 'int32', scale, offset })
-          const bytes = encode({ ...point, scale: 1, offset: 0 }, raw)
-          const { value } = decode(point, bytes)
-          assert.ok(value !== undefined)
-          assert.deepEqual(encode(point, value), bytes)
+        fields,
+        fc.nat(0xffff),
+        fc.uint8Array({ minLength: 2, maxLength: 2 }),
+        fc.constantFrom(...orders),
+        (field, any, before, byteOrder) => {
+          const point = pointWith({ name: 'p', type: 'bits', ...field, byteOrder })
+          const value = any & (2 ** field.width - 1)
+          const after = applyMasks(before, encodeMasks(point, value))
+          assert.equal(decode(point, after).value, value)
+          const rest = { ...point, bit: 0, width: 16 }
+          const others = 0xffff & ~((2 ** field.width - 1) << field.bit)
+          assert.equal(Number(decode(rest, after).value) & others, Number(decode(rest, before).value) & others)
         },
       ),
     )
+  })
+
+  it('bool and bit: both values survive, inverted or not', () => {
+    for (const byteOrder of orders) {
+      for (const invert of [true, false]) {
+        for (const value of [true, false]) {
+          const bool = pointWith({ name: 'p', type: 'bool', byteOrder, invert })
+          assert.equal(decode(bool, encode(bool, value)).value, value)
+          const bit = pointWith({ name: 'p', type: 'bit', bit: 9, byteOrder, invert })
+          assert.equal(decode(bit, applyMasks(bytesOf('5a5a'), encodeMasks(bit, value))).value, value)
+        }
+      }
+    }
   })
 
   for (const type of ['float16', 'float32', 'float64'] as const) {
@@ -203,6 +364,25 @@ describe('what is written reads back the same', () => {
     })
   }
 
+  it('float32 with scale and power of ten: the registers are the same after decoding and encoding', () => {
+    fc.assert(
+      fc.property(
+        fc.float({ noNaN: true, noDefaultInfinity: true }),
+        scales,
+        fc.constantFrom(...orders),
+        fc.integer({ min: -10, max: 10 }),
+        (raw, scale, byteOrder, power) => {
+          if (raw === 0) return // -0 becomes 0
+          const point = pointWith({ name: 'p', type: 'float32', byteOrder })
+          const bytes = encode(point, raw)
+          const { value } = decode({ ...point, scale }, bytes, { power })
+          assert.ok(value !== undefined)
+          assert.deepEqual(encode({ ...point, scale }, value, { power }), bytes)
+        },
+      ),
+    )
+  })
+
   it('text of Latin-1 characters survives', () => {
     const character = fc.integer({ min: 0x21, max: 0xff }).map((code) => String.fromCharCode(code))
     fc.assert(
@@ -214,6 +394,10 @@ describe('what is written reads back the same', () => {
     )
   })
 })
+
+function powerOption(power: number | undefined): CodecOptions {
+  return power === undefined ? {} : { power }
+}
 
 function plain(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? String(value) : value

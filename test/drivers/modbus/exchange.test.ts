@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { ascii, asciiFrame } from '../../../src/drivers/modbus/ascii.ts'
 import { begin, type Exchange, type ExchangeContext, type Input, step } from '../../../src/drivers/modbus/exchange.ts'
 import { type Framing, rtu, rtuFrame, tcp, tcpFrame } from '../../../src/drivers/modbus/frame.ts'
 import { bytesOf } from '../../support/bus.ts'
@@ -101,7 +102,79 @@ const serial: readonly Row[] = [
     given: { request: write, echoes: true },
     troubles: ['echo'],
   },
+  {
+    name: 'a little rubbish behind it',
+    inputs: [sound, bytesOf('00ff00'), 'quiet'],
+    ends: 'answered',
+    troubles: ['noise'],
+  },
+  { name: 'as much of it as a frame is long', inputs: [sound, bytesOf('00ff00ff'), 'quiet'], ends: 'failed noise' },
+  {
+    name: 'in doubt about exceptions, one of them waits for what may follow',
+    inputs: [rtuFrame(17, bytesOf('8302')), 'quiet'],
+    ends: 'settling',
+    given: { doubtsExceptions: true },
+  },
+  {
+    name: 'in doubt about exceptions, alone until the deadline',
+    inputs: [rtuFrame(17, bytesOf('8302')), 'quiet', 'deadline'],
+    ends: 'answered',
+    given: { doubtsExceptions: true, request: { ...read } },
+  },
+  {
+    name: 'in doubt about exceptions, the true reply behind one',
+    inputs: [rtuFrame(17, bytesOf('8302')), 'quiet', sound, 'quiet', 'deadline'],
+    ends: 'failed foreign_reply',
+    given: { doubtsExceptions: true },
+  },
+  {
+    name: 'in doubt about exceptions, a value is as good as ever',
+    inputs: [sound, 'quiet'],
+    ends: 'answered',
+    given: { doubtsExceptions: true },
+  },
   { name: 'final states stay', inputs: ['deadline', sound, 'quiet'], ends: 'failed timeout' },
+]
+
+const lines: readonly Row[] = [
+  { name: 'reply, quiet', inputs: [asciiFrame(17, reply), 'quiet'], ends: 'answered' },
+  { name: 'half a reply', inputs: [asciiFrame(17, reply).slice(0, 8), 'deadline'], ends: 'failed short_reply' },
+  {
+    name: 'reply in two pieces',
+    inputs: [asciiFrame(17, reply).slice(0, 8), 'quiet', asciiFrame(17, reply).slice(8), 'quiet'],
+    ends: 'answered',
+  },
+  { name: 'another unit', inputs: [asciiFrame(18, reply), 'deadline'], ends: 'failed foreign_reply' },
+  { name: 'damaged', inputs: [Buffer.from(':110302000AFF\r\n'), 'deadline'], ends: 'failed crc' },
+  { name: 'noise only', inputs: [Buffer.from('rubbish'), 'deadline'], ends: 'failed noise' },
+  {
+    name: 'two replies',
+    inputs: [asciiFrame(17, reply), asciiFrame(17, bytesOf('03 02 00ff')), 'quiet'],
+    ends: 'failed foreign_reply',
+  },
+  {
+    name: 'a second reply, damaged',
+    inputs: [asciiFrame(17, reply), Buffer.from(':110302000AFF\r\n'), 'quiet'],
+    ends: 'failed foreign_reply',
+  },
+  { name: 'a little noise behind', inputs: [asciiFrame(17, reply), Buffer.from('\0\0'), 'quiet'], ends: 'answered' },
+  {
+    name: 'much noise behind',
+    inputs: [asciiFrame(17, reply), Buffer.from('.........'), 'quiet'],
+    ends: 'failed noise',
+  },
+  {
+    name: 'echo and reply',
+    inputs: [ascii.build(read), asciiFrame(17, reply), 'quiet'],
+    ends: 'answered',
+    troubles: ['echo'],
+  },
+  {
+    name: 'on a line with echo the echo confirms nothing',
+    inputs: [asciiFrame(17, write.pdu), 'quiet', 'deadline'],
+    ends: 'failed timeout',
+    given: { request: write, echoes: true },
+  },
 ]
 
 const stream: readonly Row[] = [
@@ -129,6 +202,7 @@ function late(): Uint8Array {
 
 for (const [kind, framing, rows] of [
   ['serial line', rtu, serial],
+  ['ASCII line', ascii, lines],
   ['TCP', tcp, stream],
 ] as const) {
   describe(`exchange on ${kind}`, () => {
@@ -147,7 +221,7 @@ for (const [kind, framing, rows] of [
 }
 
 function play(row: Row, framing: Framing): Exchange {
-  const context = { request: read, framing, linger: false, echoes: false, ...row.given }
+  const context = { request: read, framing, linger: false, doubtsExceptions: false, echoes: false, ...row.given }
   return row.inputs.reduce<Exchange>((state, input) => {
     const given: Input = typeof input === 'string' ? { type: input } : { type: 'bytes', bytes: input }
     return step(state, given, context)

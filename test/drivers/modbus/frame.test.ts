@@ -2,16 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { crc16 } from '../../../src/drivers/modbus/crc.ts'
-import {
-  belongs,
-  exceptionOf,
-  type Request,
-  rtu,
-  rtuFrame,
-  type Scan,
-  tcp,
-  tcpFrame,
-} from '../../../src/drivers/modbus/frame.ts'
+import { type Request, rtu, rtuFrame, type Scan, tcp, tcpFrame } from '../../../src/drivers/modbus/frame.ts'
 import { bytesOf } from '../../support/bus.ts'
 
 /** Holding registers 100..101 of unit 17. */
@@ -24,6 +15,9 @@ const wrongFunction = rtuFrame(17, bytesOf('04 04 000a0102'))
 const wrongLength = rtuFrame(17, bytesOf('03 02 000a'))
 const damaged = Uint8Array.from(sound, (byte, index) => (index === 4 ? byte ^ 0x10 : byte))
 
+/** What is found; `strangers` where a row is about them. */
+type Found = Omit<Scan, 'strangers' | 'rubbish'> & { readonly strangers?: readonly number[] }
+
 function joined(...parts: readonly Uint8Array[]): Uint8Array {
   return Uint8Array.from(Buffer.concat(parts))
 }
@@ -34,41 +28,8 @@ describe('checksum', () => {
   })
 })
 
-describe('a pdu belongs to a request', () => {
-  const rows: readonly (readonly [string, string, boolean])[] = [
-    ['03 0064 0002', '03 04 000a0102', true],
-    ['03 0064 0002', '03 02 000a', false],
-    ['03 0064 0002', '03 03 000a01', false],
-    ['03 0064 0002', '03 05 000a0102', false],
-    ['03 0064 0002', '04 04 000a0102', false],
-    ['03 0064 0002', '83 02', true],
-    ['03 0064 0002', '83 02 00', false],
-    ['03 0064 0002', '84 02', false],
-    ['01 0000 0009', '01 02 ff01', true],
-    ['01 0000 0008', '01 02 ff01', false],
-    ['05 0003 ff00', '05 0003 ff00', true],
-    ['05 0003 ff00', '05 0003 0000', false],
-    ['06 0003 0007', '06 0004 0007', false],
-    ['06 0003 0007', '06 0003 0008', false],
-    ['10 0003 0002 04 00010002', '10 0003 0002', true],
-    ['10 0003 0002 04 00010002', '10 0003 0001', false],
-    ['0f 0003 0001 01 01', '0f 0003 0001', true],
-    ['2b 0e01 00', '2b 0e01 00', false],
-  ]
-  for (const [asked, answered, expected] of rows) {
-    it(`${answered} ${expected ? 'answers' : 'does not answer'} ${asked}`, () => {
-      assert.equal(belongs(bytesOf(answered), bytesOf(asked)), expected)
-    })
-  }
-
-  it('the exception code is read from an exception only', () => {
-    assert.equal(exceptionOf(bytesOf('83 0b')), 11)
-    assert.equal(exceptionOf(bytesOf('03 02 000b')), 0)
-  })
-})
-
 describe('finding the reply on a serial line', () => {
-  const rows: readonly (readonly [string, Uint8Array, Scan])[] = [
+  const rows: readonly (readonly [string, Uint8Array, Found])[] = [
     ['the reply alone', sound, { reply, rest: bytesOf(''), troubles: [] }],
     ['an exception', exception, { reply: bytesOf('8302'), rest: bytesOf(''), troubles: [] }],
     ['nothing', bytesOf(''), { rest: bytesOf(''), troubles: [] }],
@@ -99,6 +60,52 @@ describe('finding the reply on a serial line', () => {
       assert.deepEqual(plain(scan), plain(expected))
     })
   }
+
+  it('names the units whose frames were left out', () => {
+    assert.deepEqual(rtu.scan(joined(foreignUnit, wrongFunction), request).strangers, [18, 17])
+    assert.deepEqual(rtu.scan(joined(rtu.build(request), damaged, sound), request).strangers, [])
+  })
+
+  describe('device identification, the length of which only its objects tell', () => {
+    const asked: Request = { ...request, pdu: bytesOf('2b 0e01 00') }
+    const part = bytesOf('2b 0e01 01 ff 02 02 00 04 41434d45 01 02 5058')
+    const whole = rtuFrame(17, part)
+    const totalled = rtuFrame(
+      17,
+      Uint8Array.from(part, (byte, index) => (index === 6 ? 7 : byte)),
+    )
+
+    for (const [name, frame] of [
+      ['objects counted in this part', whole],
+      ['objects counted over all parts', totalled],
+    ] as const) {
+      it(`${name}: found at once, and however it is cut`, () => {
+        for (let cut = 0; cut < frame.length; cut++) {
+          const first = rtu.scan(frame.subarray(0, cut), asked)
+          assert.equal(first.reply, undefined, `cut at ${cut}`)
+          const second = rtu.scan(joined(first.rest, frame.subarray(cut)), asked)
+          assert.deepEqual(Buffer.from(second.reply ?? []), Buffer.from(frame.subarray(1, -2)), `cut at ${cut}`)
+        }
+      })
+    }
+
+    it('without objects', () => {
+      const none = rtuFrame(17, bytesOf('2b 0e01 01 00 00 00'))
+      assert.ok(rtu.scan(none, asked).reply)
+    })
+
+    it('no single damaged bit makes a text', () => {
+      for (let bit = 0; bit < whole.length * 8; bit++) {
+        const bytes = whole.map((byte, index) => (index === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte))
+        assert.equal(rtu.scan(bytes, asked).reply, undefined, `bit ${bit}`)
+      }
+    })
+  })
+
+  it('a mask write is confirmed by the same bytes', () => {
+    const asked: Request = { ...request, pdu: bytesOf('16 0004 00f2 0025') }
+    assert.deepEqual(Buffer.from(rtu.scan(rtu.build(asked), asked).reply ?? []), Buffer.from(asked.pdu))
+  })
 
   it('the reply is found however the bytes are cut into pieces', () => {
     for (let cut = 1; cut < sound.length; cut++) {
@@ -132,7 +139,7 @@ describe('finding the reply on a serial line', () => {
 describe('finding the reply in a TCP stream', () => {
   const good = tcpFrame({ ...request, pdu: reply })
   const late = tcpFrame({ ...request, pdu: reply, transaction: 0x1233 })
-  const rows: readonly (readonly [string, Uint8Array, Scan])[] = [
+  const rows: readonly (readonly [string, Uint8Array, Found])[] = [
     ['the reply alone', good, { reply, rest: bytesOf(''), troubles: [] }],
     ['half of it', good.subarray(0, 8), { rest: good.subarray(0, 8), troubles: [] }],
     ['a late reply', late, { rest: bytesOf(''), troubles: ['foreign_reply'] }],
@@ -169,6 +176,7 @@ describe('finding the reply in a TCP stream', () => {
 
   it('without an open request every frame is foreign', () => {
     assert.deepEqual(plain(tcp.scan(good, undefined)), { rest: '', troubles: ['foreign_reply'] })
+    assert.deepEqual(tcp.scan(good, undefined).strangers, [17])
   })
 
   it('the header carries transaction, protocol 0, length and unit', () => {
@@ -177,8 +185,8 @@ describe('finding the reply in a TCP stream', () => {
 })
 
 /** Byte arrays as text, so that views of larger buffers compare by content. */
-function plain(scan: Scan): unknown {
+function plain(scan: Found & { readonly rubbish?: number }): unknown {
   const hex = (bytes: Uint8Array | undefined) => (bytes ? Buffer.from(bytes).toString('hex') : undefined)
-  const { reply: found, ...others } = scan
+  const { reply: found, strangers: _, rubbish: __, ...others } = scan
   return { ...others, rest: hex(scan.rest), ...(found ? { reply: hex(found) } : {}) }
 }
