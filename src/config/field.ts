@@ -59,7 +59,7 @@ export function size(limits: Limits = {}) {
 }
 
 /** A text that `parse` turns into something better; `numeric` says what to tell somebody who wrote a number. */
-export function parsed<T extends object>(
+export function parsed<T extends string | object>(
   parse: (text: string) => Parsed<T>,
   options: { readonly pattern?: string; readonly numeric?: (value: number) => string } = {},
 ) {
@@ -96,7 +96,7 @@ interface Limits {
   readonly note?: string
 }
 
-function reader<T extends number | object>(parse: (text: string) => Parsed<T>, limits: Limits = {}) {
+function reader<T extends string | number | object>(parse: (text: string) => Parsed<T>, limits: Limits = {}) {
   const bound = (limit: string | undefined) => {
     const read = limit === undefined ? undefined : parse(limit)
     return read && 'value' in read ? read.value : undefined

@@ -2,34 +2,9 @@
  * Words that belong to Tidegate's configuration but do not work in this version. Naming them keeps an operator from
  * looking for a spelling mistake in a file that is only ahead of the program.
  */
-const keys = [
-  'profile',
-  'schedule',
-  'report',
-  'deadband',
-  'at_least_every',
-  'mode',
-  'default_mode',
-  'include',
-  'exclude',
-  'thin_to',
-  'pace',
-  'order',
-  'delivery',
-  'console',
-]
+const keys = ['mode', 'default_mode', 'include', 'exclude', 'thin_to', 'pace', 'order', 'delivery', 'console']
 
-const values = [
-  'modbus-ascii',
-  'modbus-rtu-over-tcp',
-  'tencent-iothub',
-  'tencent-iot-explorer',
-  'onenet',
-  'cmq',
-  'kafka',
-  'http',
-  'stdout',
-]
+const values = ['tencent-iothub', 'tencent-iot-explorer', 'onenet', 'cmq', 'kafka', 'http', 'stdout']
 
 /** Is this key one of a later version? */
 export function isLaterKey(key: string): boolean {

@@ -44,11 +44,12 @@ export interface Problem {
 export class ConfigInvalid extends GatewayError {
   readonly problems: readonly Problem[]
 
-  constructor(problems: readonly Problem[]) {
+  /** `title` and `hint`: where it is not the configuration that is to be corrected. */
+  constructor(problems: readonly Problem[], options: { readonly title?: string; readonly hint?: string } = {}) {
     const file = problems[0]?.file ?? ''
-    const count = counted(problems.length, 'error')
-    super('config_invalid', `the configuration ${file} has ${count}\n${formatProblems(problems)}`, {
-      hint: `correct the file, then: tidegate check ${file}`,
+    const title = options.title ?? `the configuration ${file} has ${counted(problems.length, 'error')}`
+    super('config_invalid', `${title}\n${formatProblems(problems)}`, {
+      hint: options.hint ?? `correct the file, then: tidegate check ${file}`,
     })
     this.name = 'ConfigInvalid'
     this.problems = problems

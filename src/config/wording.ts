@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { meant } from './field.ts'
 import { isLaterValue } from './later.ts'
+import { shown } from './shown.ts'
 import { anyOf } from './suggest.ts'
 
 type RawIssue = z.core.$ZodRawIssue
@@ -24,15 +25,6 @@ export function wording(issue: RawIssue): string | undefined {
     default:
       return undefined
   }
-}
-
-/** The value as it may be quoted in a message. */
-function shown(value: unknown): string {
-  if (value === null || value === undefined) return 'nothing'
-  if (typeof value === 'string') return value.length > 60 ? `"${value.slice(0, 60)}..."` : `"${value}"`
-  if (Array.isArray(value)) return 'a list'
-  if (typeof value === 'object') return 'a block of keys'
-  return String(value)
 }
 
 const nouns: Readonly<Record<string, string>> = {

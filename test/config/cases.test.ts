@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { loadSettings } from '../../src/config/load.ts'
@@ -34,21 +34,24 @@ describe('golden configurations', () => {
   })
 })
 
-function hex(value: bigint): string {
+/** What JSON does not know: large numbers and bytes. */
+function written(_: string, value: unknown): unknown {
+  if (value instanceof Uint8Array) return `bytes ${Buffer.from(value).toString('hex')}`
+  if (typeof value !== 'bigint') return value
   return value < 0n ? String(value) : `0x${value.toString(16)}`
 }
 
 function outcome(path: string): [file: string, text: string] {
   try {
-    const { settings, warnings } = loadSettings(join(path, 'config.yaml'), host)
+    const options = { ...host, profileFolders: [join(path, 'profiles')] }
+    const { settings, warnings } = loadSettings(join(path, 'config.yaml'), options)
     const said = warnings.map((warning) => formatProblems([{ ...warning, file: 'config.yaml' }]).split('\n'))
-    const bigint = (_: string, value: unknown) => (typeof value === 'bigint' ? hex(value) : value)
-    return ['expected.json', `${JSON.stringify({ settings, warnings: said }, bigint, 2)}\n`]
+    return ['expected.json', `${JSON.stringify({ settings, warnings: said }, written, 2)}\n`]
   } catch (error) {
     if (!(error instanceof ConfigInvalid)) throw error
     assert.equal(error.code, 'config_invalid')
     // Paths of this machine are not part of a case.
-    const said = formatProblems(error.problems.map((problem) => ({ ...problem, file: 'config.yaml' })))
+    const said = formatProblems(error.problems.map((problem) => ({ ...problem, file: relative(path, problem.file) })))
     return ['error.txt', `${said.replaceAll(`${path}/`, '')}\n`]
   }
 }

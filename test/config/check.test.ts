@@ -4,7 +4,6 @@ import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { forecast } from '../../src/cli/check/forecast.ts'
 import { pollPlan } from '../../src/cli/check/poll-plan.ts'
-import { characterMs, exchangeMs } from '../../src/cli/check/wire.ts'
 import { check } from '../../src/cli/check.ts'
 import { schema } from '../../src/cli/schema.ts'
 import { parseSettings } from '../../src/config/load.ts'
@@ -45,8 +44,11 @@ describe('check of a valid file', () => {
   test('the report names counts, plan, rate, outbox and flash', async () => {
     const { status, text } = await run('examples/site.yaml')
     assert.equal(status, 0)
-    assert.match(text, /: valid\. {2}4 connections, 5 devices, 17 points, 3 commands, 2 uplinks\n/)
-    assert.match(text, /^main-meter +5s +\d+ +\d+ +0\.\d\d s \(\d %\) +yes +\(\+1 request every 1m: energy\)$/m)
+    assert.match(text, /: valid\. {2}4 connections, 5 devices, 20 points, 3 commands, 2 uplinks\n/)
+    assert.match(
+      text,
+      /^main-meter +5s +\d+ +\d+ +0\.\d\d s \(\d %\) +yes +\(every 1m in the same requests: energy_import\)$/m,
+    )
     assert.match(text, /^bus-a total .* busy +yes, room for about \d+x$/m)
     assert.match(text, /^DATA RATE .*cloud \d+ MB a day · hall-display \d+ MB a day$/m)
     assert.match(text, /^OUTBOX .*the limit of 30 days is reached first/m)
@@ -73,7 +75,7 @@ describe('check of a valid file', () => {
     const { status, text } = await run('examples/site.yaml', true)
     const said = JSON.parse(text)
     assert.equal(status, 0)
-    assert.deepEqual([said.valid, said.summary.points, said.errors], [true, 17, []])
+    assert.deepEqual([said.valid, said.summary.points, said.errors], [true, 20, []])
     assert.equal(said.plan.find((one: { connection: string }) => one.connection === 'bus-a').fits, true)
     assert.ok(said.forecast.recordsPerSecond > 1)
   })
@@ -96,35 +98,40 @@ describe('check of a broken file', () => {
   })
 })
 
-describe('the time on the wire', () => {
-  const line = { baud: 9600, dataBits: 8, parity: 'none', stopBits: 1 } as const
-
-  test('a character has start, data, parity and stop bits', () => {
-    assert.equal(characterMs({ baud: 1000, dataBits: 8, parity: 'none', stopBits: 1 }), 10)
-    assert.equal(characterMs({ baud: 1000, dataBits: 8, parity: 'even', stopBits: 2 }), 12)
-  })
-
-  test('20 registers at 9600 baud take 53 characters, the silence and the turnaround', () => {
-    const bus = site({ points: 'a: { address: 1, type: int16 }' }).connections[0]
-    assert.ok(bus)
-    const expected = (53 + 3.5) * characterMs(line) + 15
-    assert.ok(Math.abs(exchangeMs(bus, { register: 'holding', count: 20 }) - expected) < 1e-9)
-  })
-
-  test('bits travel eight to a character', () => {
-    const bus = site({ points: 'a: { address: 1, type: int16 }' }).connections[0]
-    assert.ok(bus)
-    const difference = exchangeMs(bus, { register: 'coil', count: 9 }) - exchangeMs(bus, { register: 'coil', count: 8 })
-    assert.ok(Math.abs(difference - characterMs(line)) < 1e-9)
-  })
-})
-
 describe('the poll plan', () => {
   test('points of a longer interval that fit the same request cost nothing', () => {
     const [bus] = pollPlan(
       site({ points: 'a: { address: 1, type: int16 }, b: { address: 2, type: int16, interval: 1m }' }).connections,
     )
     assert.deepEqual(bus?.devices[0]?.rarer, [{ everyMs: 60_000, requests: 0, points: ['b'] }])
+  })
+
+  test('scheduled points have their own requests, as often as their times come', () => {
+    const points =
+      'a: { address: 1, type: int16 }, b: { address: 2, type: int16, schedule: "*/10 * * * * *" }, c: { address: 9, type: int16, schedule: "0 6 * * *" }'
+    const [bus] = pollPlan(site({ points }).connections)
+    assert.deepEqual(bus?.devices[0]?.rarer, [
+      { everyMs: 10_000, schedule: '*/10 * * * * *', requests: 1, points: ['b'] },
+      { everyMs: 86_400_000, schedule: '0 6 * * *', requests: 1, points: ['c'] },
+    ])
+    const [without] = pollPlan(site({ points: 'a: { address: 1, type: int16 }' }).connections)
+    assert.ok((bus?.busy ?? 0) > (without?.busy ?? 0) * 1.09)
+  })
+
+  test('an instrument that is asked takes the time of request, answer and turnaround; one that speaks takes none', () => {
+    const devices = (request: string) => `
+version: 1
+connections: { port: { type: serial-text, port: /dev/ttyAMA0, line: 9600 8N1, ends_with: "\\r\\n" } }
+devices: { scale: { connection: port, ${request} pattern: "^(?<weight>\\\\d+)$", points: { weight: {} } } }
+uplinks: { cloud: { type: mqtt, url: mqtt://127.0.0.1 } }
+`
+    const planOf = (request: string) =>
+      pollPlan(parseSettings(devices(request), 'config.yaml', host).settings.connections)[0]?.devices[0]
+    const asked = planOf('request: "W\\r\\n", interval: 1s,')
+    assert.deepEqual([asked?.speaks, asked?.everyMs, asked?.requests, asked?.registers], [false, 1_000, 1, 0])
+    assert.ok(Math.abs((asked?.wireMs ?? 0) - ((3 + 20) * (10 / 9.6) + 15)) < 1e-9)
+    const speaking = planOf('')
+    assert.deepEqual([speaking?.speaks, speaking?.busy], [true, 0])
   })
 
   test('a bus that is asked for more than it can carry does not fit', () => {

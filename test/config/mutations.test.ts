@@ -1,24 +1,40 @@
 /** Whatever a file holds: settings, or a config_invalid error with a place. Never another exception, never a stack. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { parseSettings } from '../../src/config/load.ts'
 import { ConfigInvalid } from '../../src/config/problem.ts'
 
-const valid = readFileSync(new URL('../cases/config/good-everything/config.yaml', import.meta.url), 'utf8')
+const originals = new Map(['good-everything', 'good-southbound', 'good-profile'].map((name) => [name, read(name)]))
+const names = fc.constantFrom(...originals.keys())
 const file = '/nonexistent/config.yaml'
-const options = {
-  env: { MQTT_PASSWORD: 'x' },
-  hostname: 'h',
-  serialFolder: '/nonexistent',
-  folder: new URL('../cases/config/good-everything', import.meta.url).pathname,
+
+interface Original {
+  readonly text: string
+  readonly folder: string
+  readonly words: readonly string[]
+  readonly lines: readonly string[]
+}
+
+function read(name: string): Original {
+  const folder = fileURLToPath(new URL(`../cases/config/${name}`, import.meta.url))
+  const text = readFileSync(join(folder, 'config.yaml'), 'utf8')
+  return { text, folder, words: text.match(/[\w.+-]+/g) ?? [], lines: text.split('\n') }
+}
+
+function original(name: string): Original {
+  const found = originals.get(name)
+  assert.ok(found)
+  return found
 }
 
 /** Returns what was said, or undefined when the text is good. Fails when something else than a ConfigInvalid is thrown. */
-function said(text: string): ConfigInvalid | undefined {
+function said(text: string, folder = ''): ConfigInvalid | undefined {
   try {
-    parseSettings(text, file, options)
+    parseSettings(text, file, { env: { MQTT_PASSWORD: 'x' }, hostname: 'h', serialFolder: '/nonexistent', folder })
     return undefined
   } catch (error) {
     assert.ok(error instanceof ConfigInvalid, `${error instanceof Error ? error.stack : error}`)
@@ -26,8 +42,8 @@ function said(text: string): ConfigInvalid | undefined {
   }
 }
 
-function checkPlaces(text: string): void {
-  const error = said(text)
+function checkPlaces(text: string, folder = ''): void {
+  const error = said(text, folder)
   if (error === undefined) return
   const lines = text.split('\n')
   assert.ok(error.problems.length > 0)
@@ -41,7 +57,6 @@ function checkPlaces(text: string): void {
   }
 }
 
-const words = valid.match(/[\w.+-]+/g) ?? []
 const oddValues = [
   '',
   'null',
@@ -80,39 +95,53 @@ const oddValues = [
 
 describe('a mutated configuration', () => {
   test('the original is good', () => {
-    assert.equal(said(valid), undefined)
+    for (const { text, folder } of originals.values()) assert.equal(said(text, folder), undefined)
   })
 
   test('with a word replaced is good or refused with a place', () => {
     fc.assert(
-      fc.property(fc.nat(words.length - 1), fc.constantFrom(...words, ...oddValues), (index, other) => {
-        const matches = [...valid.matchAll(/[\w.+-]+/g)]
-        const at = matches[index]
-        checkPlaces(valid.slice(0, at?.index) + other + valid.slice((at?.index ?? 0) + (at?.[0].length ?? 0)))
+      fc.property(names, fc.nat(), fc.oneof(fc.nat(), fc.constantFrom(...oddValues)), (name, index, odd) => {
+        const one = original(name)
+        const matches = [...one.text.matchAll(/[\w.+-]+/g)]
+        const at = matches[index % matches.length]
+        const other = typeof odd === 'number' ? one.words[odd % one.words.length] : odd
+        const end = (at?.index ?? 0) + (at?.[0].length ?? 0)
+        checkPlaces(one.text.slice(0, at?.index) + other + one.text.slice(end), one.folder)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('with a block in place of any value is refused with a place', () => {
+    for (const { text, folder } of originals.values()) {
+      for (const { index, 0: value } of text.matchAll(/(?<=: )[^{}[\],"'#\n]+/g)) {
+        checkPlaces(`${text.slice(0, index)}{ a: 1 }${text.slice(index + value.length)}`, folder)
+      }
+    }
+  })
+
+  test('with lines dropped, doubled or moved is good or refused with a place', () => {
+    const how = fc.constantFrom('drop', 'double', 'move', 'indent')
+    fc.assert(
+      fc.property(names, fc.nat(), fc.nat(), how, (name, from, to, how) => {
+        const { lines, folder } = original(name)
+        const one = from % lines.length
+        const changed = [...lines]
+        const [line = ''] = how === 'double' ? [lines[one]] : changed.splice(one, 1)
+        if (how === 'move' || how === 'double') changed.splice(to % lines.length, 0, line)
+        if (how === 'indent') changed.splice(one, 0, `  ${line}`)
+        checkPlaces(changed.join('\n'), folder)
       }),
       { numRuns: 150 },
     )
   })
 
-  test('with lines dropped, doubled or moved is good or refused with a place', () => {
-    const lines = valid.split('\n')
-    const index = fc.nat(lines.length - 1)
-    fc.assert(
-      fc.property(index, index, fc.constantFrom('drop', 'double', 'move', 'indent'), (one, other, how) => {
-        const changed = [...lines]
-        const [line = ''] = how === 'double' ? [lines[one]] : changed.splice(one, 1)
-        if (how === 'move' || how === 'double') changed.splice(other, 0, line)
-        if (how === 'indent') changed.splice(one, 0, `  ${line}`)
-        checkPlaces(changed.join('\n'))
-      }),
-      { numRuns: 100 },
-    )
-  })
-
   test('with characters inserted or cut off is good or refused with a place', () => {
     fc.assert(
-      fc.property(fc.nat(valid.length), fc.string({ maxLength: 5 }), fc.boolean(), (at, text, cut) => {
-        checkPlaces(valid.slice(0, at) + text + (cut ? '' : valid.slice(at)))
+      fc.property(names, fc.nat(), fc.string({ maxLength: 5 }), fc.boolean(), (name, place, text, cut) => {
+        const one = original(name)
+        const at = place % one.text.length
+        checkPlaces(one.text.slice(0, at) + text + (cut ? '' : one.text.slice(at)), one.folder)
       }),
       { numRuns: 100 },
     )

@@ -1,10 +1,13 @@
-/** The small notations: serial line, datasheet reference, where the key of a command is, broker urls. */
+/** The small notations: serial line, datasheet reference, command key, broker url, schedule, range, bytes. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { parseSchedule } from '../../src/config/cron.ts'
+import { parseHex } from '../../src/config/hex.ts'
 import { parseKeySource } from '../../src/config/key-source.ts'
 import { numericLine, parseLine } from '../../src/config/line.ts'
 import { formatRef, parseRef } from '../../src/config/ref.ts'
+import { parsePercent, parseSpan } from '../../src/config/span.ts'
 import { parseBrokerUrl } from '../../src/config/urls.ts'
 
 describe('line', () => {
@@ -111,5 +114,62 @@ describe('broker urls', () => {
     const read = parseBrokerUrl('mqtt://me:hunter2@h')
     assert.ok('problem' in read)
     assert.doesNotMatch(JSON.stringify(read), /hunter2/)
+  })
+})
+
+describe('schedules', () => {
+  test('five fields, or six with seconds first', () => {
+    assert.deepEqual(parseSchedule('0 6,14,22 * * *'), { value: '0 6,14,22 * * *' })
+    assert.deepEqual(parseSchedule('  */10  * * * *  mon-fri '), { value: '*/10 * * * * mon-fri' })
+  })
+
+  test('what has no time in it is refused, with the reason', () => {
+    const problems = ['0 25 * * *', '0 0 31 2 *', '* * * *', '@hourly', '* * * * * * *', ''].map((text) => {
+      const read = parseSchedule(text)
+      return 'problem' in read ? read.problem : ''
+    })
+    assert.deepEqual(problems, [
+      '"0 25 * * *" is no schedule: 25 is no hour',
+      '"0 0 31 2 *" is no schedule: 31 2 is an impossible day of month for the given month',
+      '"* * * *" is no schedule: it has 4 fields, and 5 are needed (or 6, with seconds first)',
+      '"@hourly" is no schedule: it has 1 field, and 5 are needed (or 6, with seconds first)',
+      '"* * * * * * *" is no schedule: it has 7 fields, and 5 are needed (or 6, with seconds first)',
+      '"" is no schedule: it has 0 fields, and 5 are needed (or 6, with seconds first)',
+    ])
+  })
+})
+
+describe('ranges and shares', () => {
+  test('from the smallest to the largest', () => {
+    assert.deepEqual(parseSpan('180..260'), { value: { min: 180, max: 260 } })
+    assert.deepEqual(parseSpan('-1.01..-0.5'), { value: { min: -1.01, max: -0.5 } })
+    for (const text of ['180-260', '180..', '..260', '1..2..3', '180 .. 260', '5..5', 'a..b', ''])
+      assert.ok('problem' in parseSpan(text), text)
+    assert.deepEqual(parseSpan('260..180'), { problem: '180 is not above 260', hint: 'write 180..260' })
+  })
+
+  test('a share ends with a percent sign', () => {
+    assert.deepEqual(parsePercent('2%'), { value: { percent: 2 } })
+    assert.deepEqual(parsePercent('0.5%'), { value: { percent: 0.5 } })
+    for (const text of ['2', '-2%', '2 %', '%', '2%%', '']) assert.ok('problem' in parsePercent(text), text)
+  })
+})
+
+describe('bytes', () => {
+  test('all bytes are read back from their hexadecimal form', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1 }), fc.constantFrom('', ' '), (bytes, blank) => {
+        const text = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(blank)
+        assert.deepEqual(parseHex(text), { value: bytes })
+      }),
+    )
+  })
+
+  test('other forms are refused with ours, and what is no byte without', () => {
+    for (const text of ['0xAA,0x55', 'aa:55', 'AA-55', 'AA  55', ' AA 55'])
+      assert.equal(Reflect.get(parseHex(text), 'hint'), 'write "AA 55"', text)
+    for (const text of ['', 'A', 'AA 5', 'XY', 'AA 55 G0']) {
+      assert.deepEqual(Object.keys(parseHex(text)), ['problem'], text)
+    }
   })
 })

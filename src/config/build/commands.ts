@@ -40,6 +40,7 @@ function targetOf(context: Context, place: Path, write: string): Target | undefi
     context.dangling(place, { kind: 'device', name: device, known: devices })
     return undefined
   }
+  if (context.lacksProfile(device)) return undefined // what points it has is not known
   const points = context.names(['devices', device, 'points'])
   if (!points.includes(point)) {
     context.dangling(place, { kind: `point of ${device}`, name: point, known: points })

@@ -1,14 +1,14 @@
 import type { PointType } from '../../settings.ts'
 import type { Path } from '../problem.ts'
 import type { Point } from '../schema/point.ts'
-import type { Context } from './context.ts'
+import type { Findings } from './findings.ts'
 import { bitsOf } from './widths.ts'
 
 type Marker = number | bigint
 
 /** The `invalid` markers of a point as unsigned raw bits in byte order ABCD. Those that do not fit are told. */
 export function buildMarkers(
-  context: Context,
+  findings: Findings,
   path: Path,
   options: { readonly point: Point; readonly type: PointType },
 ): bigint[] {
@@ -18,12 +18,24 @@ export function buildMarkers(
   const markers: readonly Marker[] = Array.isArray(point.invalid) ? point.invalid : [point.invalid]
   return markers.flatMap((marker, index) => {
     const at = Array.isArray(point.invalid) ? [...place, index] : place
-    const hex = /^0[xo]/i.test(context.source(at) ?? '')
-    const raw = type.startsWith('float') && !hex ? floatBits(type, Number(marker)) : integerBits(type, marker)
+    const hex = /^0[xo]/i.test(findings.source(at) ?? '')
+    const raw = hex ? integerBits(type, marker) : valueBits(type, marker)
     if (raw !== undefined) return [raw]
-    context.error(at, `${context.source(at) ?? marker} does not fit ${type}`, { hint: rangeOf(type) })
+    findings.error(at, `${findings.source(at) ?? marker} does not fit ${type}`, { hint: rangeOf(type) })
     return []
   })
+}
+
+/** A decimal marker is the value that is sent, before scaling. */
+function valueBits(type: PointType, marker: Marker): bigint | undefined {
+  if (type.startsWith('float')) return floatBits(type, Number(marker))
+  return type.startsWith('bcd') ? digitBits(type, marker) : integerBits(type, marker)
+}
+
+/** Four bits for each decimal digit. */
+function digitBits(type: PointType, marker: Marker): bigint | undefined {
+  const digits = String(marker)
+  return /^\d+$/.test(digits) && digits.length * 4 <= bitsOf(type) ? BigInt(`0x${digits}`) : undefined
 }
 
 /** A marker may be written signed (-32768) or as bits (0x8000), whatever the type. */
@@ -61,5 +73,6 @@ function fromHalf(bits: number): number {
 function rangeOf(type: PointType): string {
   const bits = bitsOf(type)
   if (type.startsWith('float')) return `0x0 to 0x${'F'.repeat(bits / 4)} as bits, or a value that ${type} can hold`
+  if (type.startsWith('bcd')) return `0 to ${'9'.repeat(bits / 4)}, or 0x0 to 0x${'F'.repeat(bits / 4)} as bits`
   return `${-(1n << BigInt(bits - 1))} to 0x${'F'.repeat(bits / 4)} is possible`
 }

@@ -1,12 +1,6 @@
 import type { Path } from '../problem.ts'
 import type { Context } from './context.ts'
-
-/** Names become topic levels, metric labels and words on the command line. */
-const name = /^[\p{L}\p{N}][\p{L}\p{N}_-]*$/u
-const dottedName = /^[\p{L}\p{N}][\p{L}\p{N}_.-]*$/u
-const nameLengthMax = 64
-
-const rules = 'letters, digits, _ and -, beginning with a letter or digit'
+import { checkName, dottedName, name, nameLengthMax, nameRules } from './name.ts'
 
 /** Checks the names given in the file, and that the blocks that cannot be empty are not. */
 export function checkNames(context: Context): void {
@@ -14,7 +8,7 @@ export function checkNames(context: Context): void {
   const place: Path = file.gateway.id === undefined ? ['gateway'] : ['gateway', 'id']
   if (!dottedName.test(context.gatewayId) || context.gatewayId.length > nameLengthMax) {
     const whose = file.gateway.id === undefined ? 'host name' : 'gateway id'
-    const message = `the ${whose} "${context.gatewayId}" cannot be used: ${rules.replace('_', '_, dots')}`
+    const message = `the ${whose} "${context.gatewayId}" cannot be used: ${nameRules.replace('_', '_, dots')}`
     context.error(place, message, { hint: 'set id under gateway' })
   }
   checkLabels(context, ['gateway', 'labels'])
@@ -29,6 +23,10 @@ export function checkNames(context: Context): void {
   for (const device of context.names(['devices'])) {
     checkLabels(context, ['devices', device, 'labels'])
     const path = ['devices', device, 'points']
+    if (context.lacksProfile(device)) continue // nothing is known of its points
+    if (!context.attempted(path) && !context.attempted(['devices', device, 'profile'])) {
+      context.error(['devices', device], 'missing "points"', { hint: 'or name a profile', at: 'key' })
+    }
     if (isEmptyBlock(context, path)) context.error(path, 'a device needs at least one point', { at: 'key' })
     for (const point of context.names(path)) checkName(context, [...path, point], name)
   }
@@ -36,17 +34,6 @@ export function checkNames(context: Context): void {
 
 function checkLabels(context: Context, path: Path): void {
   for (const label of context.names(path)) checkName(context, [...path, label], dottedName)
-}
-
-function checkName(context: Context, path: Path, allowed: RegExp): void {
-  const given = String(path.at(-1))
-  if (given.length > nameLengthMax) {
-    context.error(path, `this name has ${given.length} characters, at most ${nameLengthMax} are allowed`, { at: 'key' })
-  } else if (!allowed.test(given)) {
-    const clean = given.replace(/[^\p{L}\p{N}_-]+/gu, '-').replace(/^[-_]+|-+$/g, '')
-    const hint = clean === '' || clean === given ? undefined : `write ${clean}`
-    context.error(path, `"${given}" cannot be a name: ${rules}`, { hint, at: 'key' })
-  }
 }
 
 function isEmptyBlock(context: Context, path: Path): boolean {

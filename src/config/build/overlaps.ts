@@ -1,13 +1,13 @@
 import type { PointSettings } from '../../settings.ts'
 import type { Path } from '../problem.ts'
-import type { Context } from './context.ts'
+import type { Findings } from './findings.ts'
 import { registersOf } from './widths.ts'
 
 /**
  * Warns when one point begins in the middle of another: the usual sign of an address that is off by one. Points that begin
  * together (bits of one register, a value read in two ways) are meant.
  */
-export function checkOverlaps(context: Context, path: Path, points: readonly PointSettings[]): void {
+export function checkOverlaps(findings: Findings, path: Path, points: readonly PointSettings[]): void {
   for (const point of points) {
     const end = point.address + registersOf(point)
     const torn = points.find(
@@ -15,10 +15,11 @@ export function checkOverlaps(context: Context, path: Path, points: readonly Poi
         other.register === point.register &&
         other.address > point.address &&
         other.address < end &&
-        other.type !== 'bit',
+        other.type !== 'bit' &&
+        other.type !== 'bits',
     )
     if (torn === undefined) continue
-    context.warning(
+    findings.warning(
       [...path, torn.name],
       `begins inside ${point.name} (${point.register} ${point.address} to ${end - 1})`,
       {

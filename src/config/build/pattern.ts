@@ -1,33 +1,35 @@
 import { messageOf } from '../../errors.ts'
 import type { Path } from '../problem.ts'
 import { anyOf, nearest } from '../suggest.ts'
-import type { Context } from './context.ts'
+import type { Findings } from './findings.ts'
 
 /** Checks the pattern of a serial-text device: it compiles, and its named groups are the points. */
-export function checkPattern(context: Context, path: Path, pattern: string | undefined): void {
+export function checkPattern(findings: Findings, path: Path, pattern: string | undefined): void {
   const place = [...path, 'pattern']
   if (pattern === undefined) {
-    if (!context.attempted(place)) {
-      context.error(path, 'missing "pattern": a regular expression with one named group per point', { at: 'key' })
+    if (!findings.attempted(place)) {
+      findings.error(path, 'missing "pattern": a regular expression with one named group per point', { at: 'key' })
     }
     return
   }
   const groups = groupsOf(pattern)
   if (!Array.isArray(groups)) {
-    context.error(place, `not a regular expression: ${groups.problem}`)
+    findings.error(place, `not a regular expression: ${groups.problem}`)
     return
   }
-  const points = context.names([...path, 'points'])
+  const points = findings.names([...path, 'points'])
   for (const point of points) {
     if (groups.includes(point)) continue
     const near = nearest(point, groups)
     const meant = near === undefined ? '' : `; did you mean "${near}"?`
     const hint = groups.length === 0 ? `write (?<${point}>...) in the pattern` : `the pattern has ${anyOf(groups)}`
-    context.error([...path, 'points', point], `the pattern has no group "${point}"${meant}`, { hint, at: 'key' })
+    findings.error([...path, 'points', point], `the pattern has no group "${point}"${meant}`, { hint, at: 'key' })
   }
   for (const group of groups) {
     if (!points.includes(group))
-      context.warning(place, `group "${group}" of the pattern is no point`, { hint: 'add the point, or write (?:...)' })
+      findings.warning(place, `group "${group}" of the pattern is no point`, {
+        hint: 'add the point, or write (?:...)',
+      })
   }
 }
 

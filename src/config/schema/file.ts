@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { shown } from '../shown.ts'
 import { command } from './command.ts'
 import { connection } from './connection.ts'
 import { device } from './device.ts'
@@ -17,7 +18,7 @@ export const file = z.strictObject({
   version: z
     .literal(languageVersion, {
       error: (issue) =>
-        `expected ${languageVersion}, got ${String(issue.input)}\nthis program reads version ${languageVersion} only`,
+        `expected ${languageVersion}, got ${shown(issue.input)}\nthis program reads version ${languageVersion} only`,
     })
     .meta({ description: 'Version of the configuration language: 1.' }),
   gateway,

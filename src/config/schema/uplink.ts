@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { StartAt } from '../../settings.ts'
 import { duration, flag, joined, parsed, size, text, whole } from '../field.ts'
 import { keySourcePattern, parseKeySource } from '../key-source.ts'
+import { shown } from '../shown.ts'
 import { parseStartAt, startWords } from '../start-at.ts'
 
 /** MQTT packet identifiers and Receive Maximum are 16-bit numbers (MQTT 5.0, 2.2.1 and 3.1.2.11.3). */
@@ -145,8 +146,8 @@ export const uplink = z.discriminatedUnion('type', [mqtt])
 export type Uplink = z.output<typeof uplink>
 
 function wrongProtocol(issue: { input?: unknown }): string {
-  const given = String(issue.input)
-  const hint = /^3/.test(given) ? '\nwrite 3.1.1' : ''
+  const given = shown(issue.input)
+  const hint = /^"?3/.test(given) ? '\nwrite 3.1.1' : ''
   return `expected 5 or 3.1.1, got ${given}${hint}`
 }
 

@@ -1,0 +1,9 @@
+import type { Path } from '../problem.ts'
+import type { Findings } from './findings.ts'
+
+/** In single quotes and without quotes YAML leaves a backslash as it is; that is told, since nobody means it. */
+export function checkEscapes(findings: Findings, path: Path, text: string): void {
+  if (!/\\[rntx0]/.test(text)) return
+  const hint = `write it in double quotes: "${text}"`
+  findings.error(path, 'YAML reads this as a backslash and a letter', { hint })
+}
