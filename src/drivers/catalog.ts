@@ -1,14 +1,15 @@
 import { type Clock, systemClock } from '../clock.ts'
 import type { ConnectionSettings } from '../settings.ts'
 import type { Driver } from './driver.ts'
-import { byteMsOf } from './line.ts'
+import { ascii } from './modbus/ascii.ts'
 import { rtu, tcp } from './modbus/frame.ts'
-import { silenceMsOf } from './modbus/link.ts'
 import { ModbusDriver } from './modbus/modbus.ts'
 import type { OpenPort } from './port/port.ts'
 import { openSerialPort } from './port/serial.ts'
 import { openTcpPort } from './port/tcp.ts'
-import { SerialTextDriver } from './serial/text.ts'
+import { binaryFormat } from './serial/binary.ts'
+import { SerialDriver } from './serial/serial.ts'
+import { textFormat } from './serial/text.ts'
 
 export interface DriverOptions {
   readonly clock?: Clock
@@ -22,38 +23,22 @@ export function createDriver(connection: ConnectionSettings, options: DriverOpti
   const standIn = options.openPort?.(connection)
   switch (connection.type) {
     case 'modbus-tcp':
-      return new ModbusDriver(connection, {
-        openPort: standIn ?? openTcpPort(connection.host, connection.port),
-        framing: tcp,
-        timing: {
-          timeoutMs: connection.timeoutMs,
-          requestGapMs: connection.requestGapMs,
-          silenceMs: 0,
-          byteMs: 0,
-        },
-        clock,
-      })
-    case 'modbus-rtu': {
-      const byteMs = byteMsOf(connection.line)
-      return new ModbusDriver(connection, {
-        openPort: standIn ?? openSerialPort(connection.port, connection.line),
-        framing: rtu,
-        timing: {
-          timeoutMs: connection.timeoutMs,
-          requestGapMs: connection.requestGapMs,
-          silenceMs: silenceMsOf(connection.line.baud, byteMs),
-          byteMs,
-        },
-        clock,
-      })
+    case 'modbus-rtu-over-tcp': {
+      const openPort = standIn ?? openTcpPort(connection.host, connection.port)
+      return new ModbusDriver(connection, { openPort, framing: connection.type === 'modbus-tcp' ? tcp : rtu, clock })
     }
-    case 'serial-text':
-      return new SerialTextDriver(connection, {
-        openPort: standIn ?? openSerialPort(connection.port, connection.line),
-      })
-    case 'modbus-ascii':
-    case 'modbus-rtu-over-tcp':
-    case 'serial-binary':
-      throw new Error(`${connection.type} is not built yet`)
+    case 'modbus-rtu':
+    case 'modbus-ascii': {
+      const openPort = standIn ?? openSerialPort(connection.port, connection.line, connection)
+      return new ModbusDriver(connection, { openPort, framing: connection.type === 'modbus-rtu' ? rtu : ascii, clock })
+    }
+    case 'serial-text': {
+      const openPort = standIn ?? openSerialPort(connection.port, connection.line, connection)
+      return new SerialDriver(connection, { openPort, format: textFormat(connection), clock })
+    }
+    case 'serial-binary': {
+      const openPort = standIn ?? openSerialPort(connection.port, connection.line, connection)
+      return new SerialDriver(connection, { openPort, format: binaryFormat(connection), clock })
+    }
   }
 }

@@ -9,6 +9,9 @@ export interface Decimal {
   readonly exponent: number
 }
 
+/** Any two doubles differ within 17 digits; a few more keep the rounding of a rounded quotient from mattering. */
+const QUOTIENT_DIGITS = 25
+
 /** The decimal a finite number prints as. Throws RangeError for NaN and infinities. */
 export function toDecimal(value: number | bigint): Decimal {
   if (typeof value === 'bigint') return { digits: value, exponent: 0 }
@@ -31,11 +34,45 @@ export function scaleUp(value: Decimal, scale: Decimal, offset: Decimal): Decima
 
 /** (value - offset) / scale, rounded to the nearest integer, halves away from zero. `scale` must not be 0. */
 export function scaleDown(value: Decimal, scale: Decimal, offset: Decimal): bigint {
-  const difference = add(value, { digits: -offset.digits, exponent: offset.exponent })
-  const shift = difference.exponent - scale.exponent
-  const dividend = shift > 0 ? difference.digits * power(shift) : difference.digits
-  const divisor = shift < 0 ? scale.digits * power(-shift) : scale.digits
-  return divideRounded(dividend, divisor)
+  const difference = subtract(value, offset)
+  return quotient(difference, scale, 0)
+}
+
+/** (value - offset) / scale, with more digits than a double can tell apart. `scale` must not be 0. */
+export function unscale(value: Decimal, scale: Decimal, offset: Decimal): Decimal {
+  const difference = subtract(value, offset)
+  const magnitude = (decimal: Decimal) => String(absolute(decimal.digits)).length + decimal.exponent
+  const exponent = magnitude(difference) - magnitude(scale) - QUOTIENT_DIGITS
+  return { digits: quotient(difference, scale, exponent), exponent }
+}
+
+/** Rounded to so many digits behind the point, halves away from zero. */
+export function roundTo(value: Decimal, places: number): Decimal {
+  if (value.exponent >= -places) return value
+  return { digits: divideRounded(value.digits, power(-places - value.exponent)), exponent: -places }
+}
+
+/** value * 10 ** by */
+export function shift(value: Decimal, by: number): Decimal {
+  return { digits: value.digits, exponent: value.exponent + by }
+}
+
+/** The whole number it is, if it is one. */
+export function toInteger({ digits, exponent }: Decimal): bigint | undefined {
+  if (exponent >= 0) return digits * power(exponent)
+  return digits % power(-exponent) === 0n ? digits / power(-exponent) : undefined
+}
+
+/** dividend / divisor in units of 10 ** exponent, rounded, halves away from zero. */
+function quotient(dividend: Decimal, divisor: Decimal, exponent: number): bigint {
+  const by = dividend.exponent - divisor.exponent - exponent
+  return by > 0
+    ? divideRounded(dividend.digits * power(by), divisor.digits)
+    : divideRounded(dividend.digits, divisor.digits * power(-by))
+}
+
+function subtract(a: Decimal, b: Decimal): Decimal {
+  return add(a, { digits: -b.digits, exponent: b.exponent })
 }
 
 function add(a: Decimal, b: Decimal): Decimal {
@@ -52,11 +89,11 @@ function power(exponent: number): bigint {
 
 function divideRounded(dividend: bigint, divisor: bigint): bigint {
   const negative = dividend < 0n !== divisor < 0n
-  const [top, bottom] = [magnitude(dividend), magnitude(divisor)]
+  const [top, bottom] = [absolute(dividend), absolute(divisor)]
   const rounded = (2n * top + bottom) / (2n * bottom)
   return negative ? -rounded : rounded
 }
 
-function magnitude(value: bigint): bigint {
+function absolute(value: bigint): bigint {
   return value < 0n ? -value : value
 }

@@ -11,9 +11,10 @@ import type { DeviceSettings, PointSettings, RegisterTable } from '../settings.t
  *
  * Rules that no driver may break (promise P6): a late, torn, foreign or noisy reply is an error with a short code, never
  * a number. Codes of samples:
- * - no valid reply came: `timeout`, `crc` (damaged), `short_reply` (torn), `foreign_reply` (of somebody else, or to another
- *   request), `noise` (bytes that are no frame), `io` (the connection broke meanwhile);
- * - the device answered, and refused: `exception_1` ... `exception_11` (MODBUS Application Protocol V1.1b3, section 7);
+ * - no valid reply came: `timeout`, `crc` (damaged; LRC in ASCII), `short_reply` (torn), `foreign_reply` (of somebody else, to
+ *   another request, or two of which one must be), `noise` (bytes that are no frame), `io` (the connection broke meanwhile);
+ * - the device answered, and refused: `exception_1` ... `exception_255` (MODBUS Application Protocol V1.1b3, section 7, has 1
+ *   to 11; devices have more);
  * - the device answered, and there is no value in it: `invalid` (the point's declared marker, or no number), `pattern` (a
  *   message that is not understood), `too_long` (a message without end), `checksum`;
  * - nothing was asked: `read_only`, `write_only`, `range`, `unsupported`.
@@ -54,6 +55,15 @@ export interface Driver {
   plan?(device: DeviceSettings, points: readonly PointSettings[]): readonly PlannedRead[]
   /** For tools that look at a device nobody has described yet. */
   readonly explorer?: Explorer
+  /** What seems to be wrong with the connection as a whole while it is open, such as other line settings than its devices. */
+  suspicion?(): Suspicion | undefined
+}
+
+export interface Suspicion {
+  /** Short code: `damaged`. */
+  readonly code: string
+  readonly message: string
+  readonly hint: string
 }
 
 /** One request of the poll plan. */
@@ -114,7 +124,11 @@ export interface ListenHandlers {
 
 /** The connection itself failed: the poller closes, waits and opens again. */
 export class LinkError extends Error {
-  /** Short code: `open_failed`, `unplugged`, `closed`, `refused`, `no_such_port`, `permission`, `busy`, `doubt`, `silent`, `stuck`. */
+  /**
+   * Short code. While opening: `open_failed`, `no_such_port`, `permission`, `busy`, `refused`. Afterwards: `unplugged`, `closed`
+   * (by the other side, or by us), `doubt` (a stream out of step), `silent` (a socket without replies), `not_modbus` (the other
+   * side speaks something else), `stuck` (the driver did not settle).
+   */
   readonly code: string
   readonly hint: string | undefined
   constructor(code: string, message: string, options: { hint?: string; cause?: unknown } = {}) {

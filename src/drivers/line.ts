@@ -7,7 +7,7 @@ export function byteMsOf(line: LineSettings): number {
 }
 
 /** "9600 8N1" */
-function describeLine(line: LineSettings): string {
+export function describeLine(line: LineSettings): string {
   return `${line.baud} ${line.dataBits}${line.parity.charAt(0).toUpperCase()}${line.stopBits}`
 }
 

@@ -1,18 +1,11 @@
 import type { Sample } from '../model.ts'
 import type { DeviceSettings, PointSettings } from '../settings.ts'
 import type { DeviceStatus } from '../status.ts'
+import type { Moment } from './cron-group.ts'
 import { type Health, offline, onAnswer, onSilence, silenceOf } from './health.ts'
+import { LastMinute } from './last-minute.ts'
 import { widthOf } from './modbus/registers.ts'
-import {
-  dueNow,
-  groupsOf,
-  nextDueAt,
-  type PollGroup,
-  shortestInterval,
-  type Turn,
-  takeTurn,
-  withoutMissed,
-} from './schedule.ts'
+import { Timetable } from './timetable.ts'
 
 /** What became of a device's health: the reader of the samples reports it once. */
 export type Change = 'none' | 'online' | 'offline'
@@ -22,24 +15,40 @@ export class PolledDevice {
   readonly settings: DeviceSettings
   /** What is read to see whether it answers: its smallest point. Undefined: nothing of it can be read. */
   readonly probe: PointSettings | undefined
+  readonly timetable: Timetable
+  /** For how long it occupied the connection, in ms. */
+  readonly busy = new LastMinute()
   health: Health
   /** Turns missed because the bus was busy. */
   skipped = 0
+  readonly skippedLately = new LastMinute()
   /** When its last turn began. */
   servedAt = Number.NEGATIVE_INFINITY
   /** When it spoke last by itself. */
   heardAt: number
-  #groups: readonly PollGroup[] = []
+  readonly #silentAfterMs: number | undefined
+  /** Something happened that may have brought it back. */
+  #hopeful = false
+  /** When it is probed before its first scheduled time, to know whether it is there. */
+  #firstProbeAt: number | undefined
 
-  constructor(settings: DeviceSettings, now: number) {
+  /** `silentAfterMs`: it speaks by itself, and counts as offline after such a silence. Absent: it is polled. */
+  constructor(settings: DeviceSettings, now: number, options: { readonly silentAfterMs?: number } = {}) {
     this.settings = settings
-    this.probe = smallest(settings.points.filter((point) => point.access !== 'wo'))
+    this.#silentAfterMs = options.silentAfterMs
+    this.timetable = new Timetable(settings)
+    this.probe = smallest(this.readable)
     this.health = { state: 'unknown', since: now, garbled: 0 }
     this.heardAt = now
   }
 
   get name(): string {
     return this.settings.name
+  }
+
+  /** Nobody asks it. */
+  get speaks(): boolean {
+    return this.#silentAfterMs !== undefined
   }
 
   get readable(): readonly PointSettings[] {
@@ -52,56 +61,95 @@ export class PolledDevice {
     return point
   }
 
-  /** The connection is open. The first time the schedule begins, at `anchor`; later it goes on as it was. */
+  /** The connection is open. The first time its schedule begins, at `anchor`; later it goes on as it was. */
   opened(now: number, anchor: number): void {
     this.heardAt = now
-    if (this.#groups.length === 0) this.#groups = groupsOf(this.settings, anchor)
-    if (this.health.state === 'offline') this.health = { ...this.health, probeAt: now }
+    this.timetable.begin(anchor)
+    if (this.health.state === 'unknown' && this.timetable.isOnlyScheduled) this.#firstProbeAt = anchor
+    this.probeNow(now)
   }
 
-  /** When it wants a turn: a poll, or a probe while it is offline. */
+  look(now: Moment, isClockKnown: boolean): void {
+    this.timetable.look(now, isClockKnown)
+  }
+
+  /** Another look at whether it answers is worth while now. */
+  probeNow(now: number): void {
+    if (this.health.state !== 'offline') return
+    this.health = { ...this.health, probeAt: Math.min(this.health.probeAt, now) }
+    this.#hopeful = true
+  }
+
+  /** It is not expected to answer its next probe: it did not answer the last one, and nothing happened since. */
+  get isGivenUp(): boolean {
+    return this.health.state === 'offline' && this.health.probes > 0 && !this.#hopeful
+  }
+
+  /** Is its next turn a probe? `paused`: it is not polled now. */
+  isProbing(paused: boolean): boolean {
+    if (this.speaks) return false
+    return this.health.state === 'offline' || paused || this.#firstProbeAt !== undefined
+  }
+
+  /** When it wants a turn: a poll, a probe, or to be found silent. Infinity: never. */
   dueAt(): number {
-    const polledAt = nextDueAt(this.#groups)
-    return this.health.state === 'offline' && Number.isFinite(polledAt) ? this.health.probeAt : polledAt
+    const { health } = this
+    if (this.#silentAfterMs !== undefined) {
+      return health.state === 'offline' ? Number.POSITIVE_INFINITY : this.heardAt + this.#silentAfterMs
+    }
+    if (this.timetable.isEmpty) return Number.POSITIVE_INFINITY
+    if (health.state === 'offline') return health.probeAt
+    return this.#firstProbeAt ?? this.timetable.dueAt()
   }
 
   /** Polling goes on after a pause: the turns that passed were not missed for want of time. */
-  resumed(now: number): void {
-    this.#groups = withoutMissed(this.#groups, now)
+  resumed(): void {
+    this.timetable.forgive()
   }
 
-  takeTurn(now: number): Turn {
-    const turn = takeTurn(this.#groups, now)
-    this.#groups = turn.groups
-    this.skipped += turn.skipped
-    return turn
+  /** What is due. */
+  takeTurn(now: number): readonly PointSettings[] {
+    const { points, missed } = this.timetable.take()
+    this.skipped += missed
+    if (missed > 0) this.skippedLately.add(now, missed)
+    return points
   }
 
   /** Takes the samples of a poll, probe or reading asked for as evidence. */
   judge(samples: readonly Sample[], now: number): Change {
+    this.#firstProbeAt = undefined
+    this.#hopeful = false
     const silence = silenceOf(samples)
     if (silence === undefined) return this.answered(now)
-    return this.#become(onSilence(this.health, silence, { now, intervalMs: shortestInterval(this.#groups) }))
+    return this.#become(onSilence(this.health, silence, { now, intervalMs: this.#intervalMs }))
   }
 
   answered(now: number): Change {
-    // Back after a silence: read in full at once. The first time, the poll that brought the answer was that reading.
-    if (this.health.state === 'offline') this.#groups = dueNow(this.#groups, now)
+    if (this.health.state === 'offline') {
+      // Read in full at once. The first time, the poll that brought the answer was that reading.
+      this.timetable.forgive()
+      this.timetable.readAllNow()
+    }
     return this.#become(onAnswer(this.health, now))
   }
 
   /** It cannot answer (the connection is gone), or has been silent for longer than allowed. */
   silenced(reason: string, now: number): Change {
     if (this.health.state === 'offline') return 'none'
-    return this.#become(offline(reason, { now, intervalMs: shortestInterval(this.#groups) }))
+    return this.#become(offline(reason, { now, intervalMs: this.#intervalMs }))
   }
 
   status(connection: string, now: number): Omit<DeviceStatus, 'points'> {
     const { health } = this
-    const common = { name: this.name, connection, state: health.state, sinceMs: now - health.since }
+    const skipped = this.speaks ? {} : { skipped: this.skipped }
+    const common = { name: this.name, connection, state: health.state, sinceMs: now - health.since, ...skipped }
     if (health.state !== 'offline') return common
-    const probed = Number.isFinite(nextDueAt(this.#groups))
-    return { ...common, reason: health.reason, ...(probed && { nextProbeInMs: Math.max(0, health.probeAt - now) }) }
+    const nextProbeInMs = Math.max(0, this.dueAt() - now)
+    return { ...common, reason: health.reason, ...(Number.isFinite(nextProbeInMs) && { nextProbeInMs }) }
+  }
+
+  get #intervalMs(): number {
+    return this.timetable.shortestIntervalMs
   }
 
   #become(next: Health): Change {

@@ -1,15 +1,16 @@
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import type { DeviceEvent, Reading, Sample, Value } from '../model.ts'
-import { backoffMs } from '../retry.ts'
-import type { ConnectionSettings, PointSettings } from '../settings.ts'
+import type { ConnectionSettings } from '../settings.ts'
 import type { ConnectionStatus, DeviceStatus } from '../status.ts'
-import { type Driver, LinkError, WriteError } from './driver.ts'
-import { JobQueue } from './job-queue.ts'
+import { ConnectionLoop } from './connection-loop.ts'
+import { type Driver, type Explorer, LinkError, type PlannedRead, type Suspicion } from './driver.ts'
+import { DriverCalls } from './driver-calls.ts'
+import { Judge } from './judge.ts'
 import { describeConnection } from './line.ts'
-import { type Change, PolledDevice } from './polled-device.ts'
-import { reopenPauses } from './reopen.ts'
-import { whoseTurn } from './whose-turn.ts'
+import { PolledDevice } from './polled-device.ts'
+import { Requests } from './requests.ts'
+import { Turns } from './turns.ts'
 
 export interface PollerOptions {
   readonly driver: Driver
@@ -17,61 +18,122 @@ export interface PollerOptions {
   readonly log: Logger
   readonly onReading: (reading: Reading) => void
   readonly onDeviceEvent: (event: DeviceEvent) => void
+  /** May the wall clock be believed? Then polls come at its multiples of their interval. Absent: no. */
+  readonly isClockKnown?: () => boolean
+  /** While polling is paused: is it to be known whether this device answers? Absent: of no device. */
+  readonly isAwaited?: (device: string) => boolean
   /** A number in [0, 1): for tests. */
   readonly random?: () => number
 }
 
-/** First polls are spread over this, so that not all devices and gateways ask in the same instant. */
-const FIRST_POLL_SPREAD_MS = 500
-/** A driver call that has not settled by then is stuck; drivers own much shorter deadlines per request. */
-const STUCK_BASE_MS = 10_000
-
-const NOT_SENT = { happened: 'no', retriable: true } as const
+/** The requests of a device that are made together: every so many ms, or by a cron expression. */
+export interface PollPlan {
+  readonly device: string
+  readonly intervalMs?: number
+  readonly schedule?: string
+  /** Names. */
+  readonly points: readonly string[]
+  /** Empty where the driver does not plan. */
+  readonly reads: readonly PlannedRead[]
+}
 
 /**
- * One loop per connection, and the one owner of its driver: it opens and reopens, decides whose turn it is, and judges
- * who answers. One driver call at a time; commands come before the next poll, polls in the order of their due times.
+ * One per connection, and the one owner of its driver: opens and reopens (`connection-loop.ts`), decides whose turn it is
+ * (`turns.ts`), serves what others ask for in between (`requests.ts`), and judges who answers (`judge.ts`). One driver
+ * call at a time; commands come before the next poll.
  *
  * A device that does not answer at all goes offline: one last reading with the code for all points of that poll, then the
  * `device_offline` event, then nothing until it answers (a dead device must not flood the outbox). Meanwhile it is probed
  * with one short request at growing pauses. A device that refuses is online.
  *
- * For drivers that listen there is no schedule; a device is offline when it was silent for longer than allowed.
+ * A device that speaks by itself has no schedule; it is offline when it was silent for longer than allowed.
  */
 export class Poller {
   /** Called after the event when a device answers (again). */
   onOnline: ((device: string) => void) | undefined
   readonly #connection: ConnectionSettings
-  readonly #options: PollerOptions
   readonly #driver: Driver
   readonly #clock: Clock
   readonly #devices: readonly PolledDevice[]
-  readonly #jobs = new JobQueue()
-  readonly #stopping = new AbortController()
-  #wake = new AbortController()
-  #running: Promise<void> = Promise.resolve()
-  #state: ConnectionStatus['state'] = 'closed'
-  #problem: LinkError | undefined
-  /** Set when the open connection was lost. */
-  #lost: LinkError | undefined
-  #calls = { exchanges: 0, failures: 0 }
-  #replies = 0
-  #lastReplyAt: number | undefined
-  #busyWriting = false
-  #paused = false
+  readonly #loop: ConnectionLoop
+  readonly #calls: DriverCalls
+  readonly #judge: Judge
+  readonly #turns: Turns
+  readonly #requests: Requests
+  readonly #log: Logger
+  /** The code of what was said last about the connection as a whole. */
+  #suspected: string | undefined
 
   constructor(connection: ConnectionSettings, options: PollerOptions) {
+    const { driver, clock, log, random = Math.random } = options
     this.#connection = connection
-    this.#options = options
-    this.#driver = options.driver
-    this.#clock = options.clock
-    const now = this.#clock.mono()
-    this.#devices = connection.devices.map((device) => new PolledDevice(device, now))
-    this.#driver.onLost = (error) => this.#onLost(error)
-    this.#driver.listen?.({
-      onReading: (device, samples) => this.#onHeard(device, samples),
-      onError: (_device, code) => this.#options.log.debug('a message was not understood', { code }),
+    this.#driver = driver
+    this.#clock = clock
+    this.#log = log
+    const listens = driver.listen !== undefined
+    this.#devices = connection.devices.map((device) => {
+      const silentAfterMs = 'silentAfterMs' in connection && listens && !device.request && connection.silentAfterMs
+      return new PolledDevice(device, clock.mono(), silentAfterMs === false ? {} : { silentAfterMs })
     })
+    this.#loop = new ConnectionLoop(
+      connection,
+      { driver, clock, log, random },
+      {
+        opened: () => this.#turns.opened(),
+        failed: (problem) => this.#failed(problem),
+        turn: () => this.#turn(),
+        replies: () => this.#judge.replies,
+      },
+    )
+    const onLost = (error: LinkError) => this.#loop.lose(error)
+    this.#calls = new DriverCalls({
+      clock,
+      connection: connection.name,
+      timeoutMs: connection.timeoutMs,
+      onStuck: (error) => {
+        log.error('the driver did not settle in time, opening the connection anew', { reason: error.message })
+        onLost(error)
+        void driver.close()
+      },
+    })
+    const calls = this.#calls
+    this.#judge = new Judge(this.#devices, {
+      clock,
+      log,
+      onReading: options.onReading,
+      onDeviceEvent: options.onDeviceEvent,
+      onOnline: (device) => this.onOnline?.(device),
+      onReply: () => this.#loop.proven(),
+    })
+    const judge = this.#judge
+    this.#turns = new Turns(this.#devices, {
+      driver,
+      clock,
+      calls,
+      judge,
+      random,
+      timeoutMs: connection.timeoutMs,
+      isClockKnown: options.isClockKnown ?? (() => false),
+      isAwaited: options.isAwaited ?? (() => false),
+      onLost,
+    })
+    this.#requests = new Requests({
+      connection: connection.name,
+      driver,
+      calls,
+      judge,
+      refusal: () => (this.#loop.isOpen ? undefined : this.#loop.refusal),
+      onAdded: () => this.#loop.wake(),
+      onLost,
+    })
+    driver.listen?.({
+      onReading: (device, samples) => this.#heard(device, samples),
+      onError: (_device, code) => log.debug('a message was not understood', { code }),
+    })
+  }
+
+  get name(): string {
+    return this.#connection.name
   }
 
   get deviceNames(): readonly string[] {
@@ -79,34 +141,40 @@ export class Poller {
   }
 
   start(): void {
-    this.#running = this.#run()
+    this.#loop.start()
   }
 
   /** A write under way is waited for, so that its fate is known; a poll is cut short. */
   async stop(): Promise<void> {
-    this.#stopping.abort()
-    this.#wake.abort()
-    this.#jobs.rejectAll(new LinkError('closed', `${this.#connection.name} is stopping`))
-    if (!this.#busyWriting) await this.#driver.close()
-    await this.#running
-    await this.#driver.close()
-    this.#state = 'closed'
+    this.#loop.stopSoon()
+    this.#requests.rejectAll(new LinkError('closed', `${this.#connection.name} is stopping`))
+    if (!this.#requests.isWriting) await this.#driver.close()
+    await this.#loop.stopped()
   }
 
   /**
    * No polls until `resume`; what devices say by themselves is not passed on. The connection stays open, writes and readings
-   * asked for go through, and who does not answer is probed, so that its commands need not wait.
+   * asked for go through, and who does not answer is probed if commands may wait for it.
    */
   pause(): void {
-    this.#paused = true
+    this.#turns.pause()
   }
 
   /** Goes on at the old times; what became due meanwhile is read once, at once. */
   resume(): void {
-    if (!this.#paused) return
-    this.#paused = false
-    for (const device of this.#devices) device.resumed(this.#clock.mono())
-    this.#wake.abort()
+    if (!this.#turns.isPaused) return
+    this.#turns.resume()
+    this.#loop.wake()
+  }
+
+  /** The wall clock became known, or was set: polls are put on its multiples. */
+  clockChanged(): void {
+    this.#loop.wake()
+  }
+
+  /** For how long the loop has owed a sign of life, in ms: 0 unless something is stuck beyond every deadline. */
+  overdueMs(): number {
+    return this.#loop.overdueMs(this.#clock.mono(), this.#calls.endsBy)
   }
 
   /** Writes before the next poll. Rejects with WriteError, or with LinkError when nothing was sent. */
@@ -117,36 +185,43 @@ export class Poller {
     isWanted: () => boolean = () => true,
   ): Promise<void> {
     const device = this.#device(deviceName)
-    const point = device.point(pointName)
-    await this.#enqueue(async () => {
-      if (!isWanted()) throw new WriteError('expired', 'its time was over before its turn came', NOT_SENT)
-      this.#busyWriting = true
-      try {
-        await this.#guard(this.#driver.write(device.settings, point, value), [point])
-        this.#note(true)
-        this.#report(device, device.answered(this.#clock.mono()))
-      } catch (error) {
-        const refused = error instanceof WriteError && error.code.startsWith('exception_')
-        this.#note(refused)
-        if (refused) this.#report(device, device.answered(this.#clock.mono()))
-        throw error
-      } finally {
-        this.#busyWriting = false
-      }
-    })
+    await this.#requests.write(device, device.point(pointName), { value, isWanted })
   }
 
   /** Reads before the next poll; absent `points`: all readable ones. Rejects with LinkError. Makes no record. */
   async readNow(deviceName: string, points?: readonly string[]): Promise<readonly Sample[]> {
     const device = this.#device(deviceName)
-    const wanted = points?.map((name) => device.point(name)) ?? device.readable
-    return this.#enqueue(async () => {
-      const samples = await this.#guard(this.#driver.read(device.settings, wanted), wanted)
-      const change = this.#judge(device, samples)
-      if (change === 'offline') this.#emit(device, samples)
-      this.#report(device, change)
-      return samples
-    })
+    return this.#requests.read(device, points?.map((name) => device.point(name)) ?? device.readable)
+  }
+
+  /**
+   * Raw access before the next poll. Polls wait while `run` is at work, so it should ask for little at a time. Rejects
+   * with LinkError when there is no connection or the driver has no explorer (`unsupported`), else as `run` does.
+   */
+  explore<T>(run: (explorer: Explorer) => Promise<T>): Promise<T> {
+    return this.#requests.explore(run)
+  }
+
+  /**
+   * The port or socket itself, for other line settings: the driver is closed, `use` has it for as long as it takes, then
+   * polling goes on. Nobody is declared dead for that; the polls that were due meanwhile count as skipped. Works also when
+   * the connection cannot be opened. `signal` ends the waiting; the one given to `use` also when the gateway stops, which
+   * does not wait for it. Rejects as `use` does.
+   */
+  lend<T>(use: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.#loop.lend(use, signal)
+  }
+
+  /** What is asked when, for the devices that are polled, as far as the driver knows now. */
+  plan(): readonly PollPlan[] {
+    return this.#devices.flatMap((device) =>
+      device.timetable.polls.map(({ points, ...when }) => ({
+        device: device.name,
+        ...when,
+        points: points.map((point) => point.name),
+        reads: this.#driver.plan?.(device.settings, points) ?? [],
+      })),
+    )
   }
 
   /** Did it answer lately? A device of which nothing can be read counts as online while the connection is open. */
@@ -158,19 +233,31 @@ export class Poller {
   status(): { readonly connection: ConnectionStatus; readonly devices: readonly Omit<DeviceStatus, 'points'>[] } {
     const now = this.#clock.mono()
     const { name, type } = this.#connection
-    const { exchanges, failures } = this.#driver.counters?.() ?? this.#calls
-    const { code, message, hint } = this.#problem ?? {}
+    const { state, problem, opens, failedOpens } = this.#loop.status()
+    const { lastReplyAt, ...calls } = this.#judge.counts
+    const counters = this.#driver.counters?.()
+    const suspicion = this.#driver.suspicion?.()
+    const { exchanges, failures } = counters ?? calls
+    const { code, message, hint } = problem ?? {}
     const connection: ConnectionStatus = {
       name,
       type,
       line: describeConnection(this.#connection),
-      state: this.#paused && this.#state === 'open' ? 'paused' : this.#state,
+      state: this.#turns.isPaused && state === 'open' ? 'paused' : state,
       ...(code !== undefined && message !== undefined && { problem: { code, message, ...(hint && { hint }) } }),
       exchanges,
       failures,
-      ...(this.#lastReplyAt !== undefined && { lastReplyAgeMs: now - this.#lastReplyAt }),
+      ...(lastReplyAt !== undefined && { lastReplyAgeMs: now - lastReplyAt }),
+      opens,
+      failedOpens,
+      ...(this.#devices.some((device) => !device.speaks) && this.#load(now)),
+      ...(suspicion && state === 'open' && { suspicion }),
     }
-    return { connection, devices: this.#devices.map((device) => device.status(name, now)) }
+    const devices = this.#devices.map((device) => {
+      const latencyMs = counters?.latencyMs?.[device.name]
+      return { ...device.status(name, now), ...(latencyMs !== undefined && { latencyMs }) }
+    })
+    return { connection, devices }
   }
 
   /** Turns that were missed because the connection was busy. */
@@ -178,208 +265,38 @@ export class Poller {
     return this.#devices.reduce((sum, device) => sum + device.skipped, 0)
   }
 
-  async #run(): Promise<void> {
-    const limits = reopenPauses(this.#connection.type)
-    let failures = 0
-    while (!this.#stopped) {
-      const opened = await this.#open()
-      const repliesBefore = this.#replies
-      if (opened) await this.#serve()
-      if (this.#stopped) break
-      await this.#driver.close()
-      // A connection that worked is opened again at once and nobody is declared dead for that; else it is given up.
-      failures = opened && this.#replies > repliesBefore ? 0 : failures + 1
-      if (failures === 0) continue
-      this.#fail(this.#lost ?? this.#problem)
-      this.#lost = undefined
-      await this.#sleep(backoffMs(failures - 1, limits, this.#options.random))
+  #load(now: number): Required<Pick<ConnectionStatus, 'busy' | 'skippedLately'>> {
+    const skipped = this.#devices.reduce((sum, device) => sum + device.skippedLately.sum(now), 0)
+    return { busy: this.#calls.busyShare(now), skippedLately: Math.round(skipped) }
+  }
+
+  /** One job or one poll; resolves with how long there is nothing to do, in ms. */
+  async #turn(): Promise<number> {
+    const { device, inMs } = this.#turns.next()
+    if (await this.#requests.serve(device !== undefined)) return 0
+    if (!device) return inMs
+    await this.#turns.take(device, () => this.#loop.isStopped)
+    this.#sayOnce(this.#driver.suspicion?.())
+    return 0
+  }
+
+  #sayOnce(suspicion: Suspicion | undefined): void {
+    if (suspicion && suspicion.code !== this.#suspected) {
+      const { code, message, hint } = suspicion
+      this.#log.warn(message, { code, hint })
     }
+    this.#suspected = suspicion?.code
   }
 
-  async #open(): Promise<boolean> {
-    this.#lost = undefined
-    if (this.#state !== 'failed') this.#state = 'opening'
-    try {
-      await this.#driver.open()
-    } catch (error) {
-      if (!(error instanceof LinkError)) throw error
-      this.#lost = error
-      return false
-    }
-    if (this.#stopped) return false
-    this.#options.log.info(this.#problem ? 'connection is back' : 'connection opened')
-    this.#state = 'open'
-    this.#problem = undefined
-    const now = this.#clock.mono()
-    const random = this.#options.random ?? Math.random
-    for (const device of this.#devices) {
-      device.opened(now, now + Math.round(random() * FIRST_POLL_SPREAD_MS))
-      if (!device.probe) this.#report(device, device.answered(now))
-    }
-    return true
+  #failed(problem: LinkError): void {
+    this.#requests.rejectAll(problem)
+    for (const device of this.#devices) this.#judge.silent(device, problem.code)
   }
 
-  /** Turns until the connection is lost or the poller stops. */
-  async #serve(): Promise<void> {
-    while (!this.#stopped && !this.#lost) {
-      const now = this.#clock.mono()
-      const device = this.#mostDue(now)
-      const due = device !== undefined && this.#dueAt(device) <= now
-      const job = this.#jobs.next(due)
-      if (job) await job.run()
-      else if (due) await this.#turn(device)
-      else await this.#sleep(device ? this.#dueAt(device) - now : Number.POSITIVE_INFINITY)
-    }
-  }
-
-  async #turn(device: PolledDevice): Promise<void> {
-    const now = this.#clock.mono()
-    if (this.#driver.listen) {
-      this.#silence(device, 'timeout')
-      return
-    }
-    device.servedAt = now
-    const probing = device.health.state === 'offline' || this.#paused
-    const points = probing && device.probe ? [device.probe] : device.takeTurn(now).points
-    const samples = await this.#read(device, points)
-    if (this.#stopped) return
-    const change = this.#judge(device, samples)
-    if (!probing) this.#emit(device, samples)
-    this.#report(device, change)
-  }
-
-  /** The samples of a read; a connection that breaks under it gives `io` for all points. */
-  async #read(device: PolledDevice, points: readonly PointSettings[]): Promise<readonly Sample[]> {
-    try {
-      return await this.#guard(this.#driver.read(device.settings, points), points)
-    } catch (error) {
-      if (!(error instanceof LinkError)) throw error
-      this.#lost ??= error
-      return points.map((point) => ({ point: point.name, error: 'io' }))
-    }
-  }
-
-  /** Waits for a driver call, but not for ever: closing makes a stuck one reject. */
-  async #guard<T>(call: Promise<T>, points: readonly PointSettings[]): Promise<T> {
-    const settled = new AbortController()
-    const limitMs = STUCK_BASE_MS + points.length * 4 * this.#connection.timeoutMs
-    void this.#clock.wait(limitMs, settled.signal).then(async () => {
-      if (settled.signal.aborted) return
-      this.#options.log.error('the driver did not settle in time, opening the connection anew', { limitMs })
-      this.#lost ??= new LinkError('stuck', `a call to the driver of ${this.#connection.name} took over ${limitMs} ms`)
-      await this.#driver.close()
-    })
-    try {
-      return await call
-    } finally {
-      settled.abort()
-    }
-  }
-
-  #mostDue(now: number): PolledDevice | undefined {
-    const isServed = (device: PolledDevice) => !this.#paused || this.#driver.listen || device.health.state !== 'online'
-    return whoseTurn(this.#devices.filter(isServed), now, { dueAt: (device) => this.#dueAt(device) })
-  }
-
-  #dueAt(device: PolledDevice): number {
-    if (this.#connection.type !== 'serial-text') return device.dueAt()
-    const { state } = device.health
-    return state === 'offline' ? Number.POSITIVE_INFINITY : device.heardAt + this.#connection.silentAfterMs
-  }
-
-  #judge(device: PolledDevice, samples: readonly Sample[]): Change {
-    const change = device.judge(samples, this.#clock.mono())
-    this.#note(samples.some((sample) => sample.error === undefined || sample.error.startsWith('exception_')))
-    return change
-  }
-
-  #note(answered: boolean): void {
-    this.#calls.exchanges += 1
-    if (answered) {
-      this.#replies += 1
-      this.#lastReplyAt = this.#clock.mono()
-    } else {
-      this.#calls.failures += 1
-    }
-  }
-
-  #onHeard(name: string, samples: readonly Sample[]): void {
-    if (this.#stopped) return
-    const device = this.#device(name)
-    device.heardAt = this.#clock.mono()
-    this.#note(true)
-    const change = device.answered(device.heardAt)
-    if (change === 'online') this.#wake.abort() // from now on its silence must be noticed
-    this.#report(device, change)
-    if (!this.#paused) this.#emit(device, samples)
-  }
-
-  #silence(device: PolledDevice, reason: string): void {
-    const change = device.silenced(reason, this.#clock.mono())
-    if (change === 'none') return
-    this.#emit(
-      device,
-      device.readable.map((point) => ({ point: point.name, error: reason })),
-    )
-    this.#report(device, change)
-  }
-
-  #emit(device: PolledDevice, samples: readonly Sample[]): void {
-    if (samples.length > 0) this.#options.onReading({ device: device.name, samples, mono: this.#clock.mono() })
-  }
-
-  #report(device: PolledDevice, change: Change): void {
-    const { log, onDeviceEvent } = this.#options
-    if (change === 'online') {
-      log.info('device answers', { device: device.name })
-      onDeviceEvent({ event: 'device_online', device: device.name })
-      this.onOnline?.(device.name)
-    } else if (change === 'offline' && device.health.state === 'offline') {
-      const { reason } = device.health
-      log.warn('device does not answer', { device: device.name, reason })
-      onDeviceEvent({ event: 'device_offline', device: device.name, reason })
-    }
-  }
-
-  #onLost(error: LinkError): void {
-    if (this.#state !== 'open') return
-    this.#lost ??= error
-    this.#wake.abort()
-  }
-
-  /** The connection cannot be opened, or breaks before anything answers. */
-  #fail(error: LinkError | undefined): void {
-    const problem = error ?? new LinkError('closed', `${this.#connection.name} was closed`)
-    if (this.#problem?.code !== problem.code) {
-      const { code, hint } = problem
-      this.#options.log.warn(`no connection: ${problem.message}`, { code, ...(hint && { hint }) })
-    }
-    this.#problem = problem
-    this.#state = 'failed'
-    this.#jobs.rejectAll(problem)
-    for (const device of this.#devices) this.#silence(device, problem.code)
-  }
-
-  #enqueue<T>(run: () => Promise<T>): Promise<T> {
-    if (this.#state !== 'open' || this.#stopped) {
-      return Promise.reject(this.#problem ?? new LinkError('closed', `${this.#connection.name} is not open`))
-    }
-    const result = this.#jobs.add(run, (error) => {
-      if (error instanceof LinkError) this.#lost ??= error
-    })
-    this.#wake.abort()
-    return result
-  }
-
-  async #sleep(ms: number): Promise<void> {
-    this.#wake = new AbortController()
-    if (this.#stopped) return
-    if (this.#jobs.isEmpty && !this.#lost)
-      await this.#clock.wait(Math.min(Math.max(ms, 0), SLEEP_MAX_MS), this.#wake.signal)
-  }
-
-  get #stopped(): boolean {
-    return this.#stopping.signal.aborted
+  #heard(name: string, samples: readonly Sample[]): void {
+    if (this.#loop.isStopped) return
+    const isBack = this.#judge.heard(this.#device(name), samples, !this.#turns.isPaused)
+    if (isBack) this.#loop.wake() // from now on its silence must be noticed
   }
 
   #device(name: string): PolledDevice {
@@ -388,6 +305,3 @@ export class Poller {
     return device
   }
 }
-
-/** Timers longer than 24.8 days fire at once in Node; nothing here needs a longer one. */
-const SLEEP_MAX_MS = 3_600_000

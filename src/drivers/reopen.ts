@@ -7,5 +7,5 @@ const NETWORK = { minMs: 500, maxMs: 30_000 }
 
 /** Limits of the pauses between tries to open a connection. */
 export function reopenPauses(type: ConnectionSettings['type']): { readonly minMs: number; readonly maxMs: number } {
-  return type === 'modbus-tcp' ? NETWORK : SERIAL
+  return type === 'modbus-tcp' || type === 'modbus-rtu-over-tcp' ? NETWORK : SERIAL
 }

@@ -1,20 +1,26 @@
 import type { PointSettings } from '../settings.ts'
-import { scaleUp, toDecimal, toNumber } from './decimal.ts'
+import { type Decimal, roundTo, scaleUp, shift, toDecimal, toInteger, toNumber } from './decimal.ts'
 
 /** What scaling needs to know of a point. */
 export type Scaling = Pick<PointSettings, 'scale' | 'offset' | 'precision'>
 
 /**
- * raw * scale + offset without binary noise, rounded to `precision` digits when given. Undefined when `raw` is no finite
- * number. A bigint stays one when nothing but a whole offset is applied, so that no digit is lost.
+ * raw * 10 ** power * scale + offset, exact in decimal and rounded to `precision` digits when given, halves away from zero:
+ * 2305 with power -1 is 230.5. Undefined when the result is no finite number. A bigint stays one when it is multiplied with
+ * and shifted by whole numbers only, so that no digit is lost.
  */
-export function applyScaling(raw: number | bigint, scaling: Scaling): number | bigint | undefined {
-  const { scale, offset, precision } = scaling
+export function applyScaling(raw: number | bigint, scaling: Scaling, power = 0): number | bigint | undefined {
+  const { precision } = scaling
   if (typeof raw === 'number' && !Number.isFinite(raw)) return undefined
-  if (typeof raw === 'bigint' && scale === 1 && Number.isInteger(offset)) return raw + BigInt(offset)
-  const plain = scale === 1 && offset === 0
-  const value = plain ? Number(raw) : toNumber(scaleUp(toDecimal(raw), toDecimal(scale), toDecimal(offset)))
-  if (!Number.isFinite(value)) return undefined
-  const rounded = precision === undefined ? value : Number(value.toFixed(precision))
-  return rounded === 0 ? 0 : rounded
+  const [factor, offset] = [factorOf(scaling, power), toDecimal(scaling.offset)]
+  const value = scaleUp(toDecimal(raw), factor, offset)
+  const isWhole = typeof raw === 'bigint' && toInteger(factor) !== undefined && toInteger(offset) !== undefined
+  if (isWhole) return toInteger(value)
+  const number = toNumber(precision === undefined ? value : roundTo(value, precision))
+  return Number.isFinite(number) ? number : undefined
+}
+
+/** What the raw number is multiplied with. */
+export function factorOf(scaling: Pick<Scaling, 'scale'>, power = 0): Decimal {
+  return shift(toDecimal(scaling.scale), power)
 }

@@ -1,11 +1,14 @@
-/** When which points are due. Pure: times are CLOCK_MONOTONIC in ms, so no step of the wall clock fires anything. */
+/**
+ * When which points are due. Pure: times are CLOCK_MONOTONIC in ms, so no step of the wall clock fires anything. Where the
+ * wall clock is known, due times are put on its multiples of the interval: every ten seconds means :00, :10, :20 ...
+ */
 import type { DeviceSettings, PointSettings } from '../settings.ts'
 
 /** The points of a device that are read at the same interval. */
 export interface PollGroup {
   readonly intervalMs: number
   readonly points: readonly PointSettings[]
-  /** Due at `anchor + n * intervalMs`. */
+  /** Due at `anchor + n * intervalMs`, until the wall clock is known. */
   readonly dueAt: number
 }
 
@@ -43,6 +46,40 @@ export function takeTurn(groups: readonly PollGroup[], now: number): Turn {
     return { ...group, dueAt: group.dueAt + (passed + 1) * group.intervalMs }
   })
   return { points, groups: after, skipped }
+}
+
+/** How a wall clock that is known shifts due times. */
+export interface Grid {
+  readonly now: number
+  /** Wall clock minus CLOCK_MONOTONIC. */
+  readonly offsetMs: number
+}
+
+/** What is not due yet, at the first multiple of its interval after now: for the turns after the first one. */
+export function onNextMultiple(groups: readonly PollGroup[], { now, offsetMs }: Grid): readonly PollGroup[] {
+  return groups.map((group) => {
+    if (group.dueAt <= now) return group
+    return { ...group, dueAt: now + group.intervalMs - remainder(now + offsetMs, group.intervalMs) }
+  })
+}
+
+/**
+ * What is not due yet, at the multiple of its interval that is nearest to its time: the clock was set, or drifts. So between
+ * two turns there is never less than half an interval, and nothing that is not due becomes so.
+ */
+export function onNearestMultiple(groups: readonly PollGroup[], { now, offsetMs }: Grid): readonly PollGroup[] {
+  return groups.map((group) => {
+    if (group.dueAt <= now) return group
+    const { intervalMs } = group
+    const over = remainder(group.dueAt + offsetMs, intervalMs)
+    const dueAt = over * 2 > intervalMs ? group.dueAt + intervalMs - over : group.dueAt - over
+    return { ...group, dueAt: dueAt > now ? dueAt : dueAt + intervalMs }
+  })
+}
+
+/** Not negative, also before 1970. */
+function remainder(value: number, divisor: number): number {
+  return ((value % divisor) + divisor) % divisor
 }
 
 /** All groups due at once, at their old times again afterwards: for a device that answers again. */

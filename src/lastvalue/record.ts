@@ -47,10 +47,14 @@ export function readingRecord(reading: Reading): NewRecord {
   return { kind: 'data', source: reading.device, body: fields.join(','), mono: reading.mono }
 }
 
-/** The event record of a device that begins or ceases to answer: `"event":"device_offline","device":...,"reason":...`. */
+/**
+ * The event record of a device that begins or ceases to answer: `"event":"device_offline","device":...,"reason":...`, or
+ * `"event":"device_online","device":...,"away_ms":...` when it was offline before.
+ */
 export function deviceEventRecord(event: DeviceEvent, mono: number): NewRecord {
   const fields = [text('event', event.event), text('device', event.device)]
   if (event.reason !== undefined) fields.push(text('reason', event.reason))
+  if (event.awayMs !== undefined) fields.push(`"away_ms":${Math.round(event.awayMs)}`)
   return { kind: 'event', source: event.device, body: fields.join(','), mono }
 }
 

@@ -1,98 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type Driver, LinkError, type ListenHandlers, WriteError } from '../../src/drivers/driver.ts'
-import { Poller } from '../../src/drivers/poller.ts'
-import { silentLogger } from '../../src/log.ts'
-import type { DeviceEvent, Reading, Sample, Value } from '../../src/model.ts'
-import type { ConnectionSettings, DeviceSettings, PointSettings } from '../../src/settings.ts'
-import { VirtualClock } from '../support/bus-clock.ts'
+import { LinkError, WriteError } from '../../src/drivers/driver.ts'
 import { deviceWith, pointWith, rtuSettings, tcpSettings, textSettings } from '../support/bus-settings.ts'
-
-/** A driver whose devices do as the test says, and that notes when it was asked what. */
-class FakeDriver implements Driver {
-  onLost?: (error: LinkError) => void
-  readonly calls: { readonly at: number; readonly what: string }[] = []
-  readonly dead = new Set<string>()
-  readonly garbled = new Set<string>()
-  /** Time a read takes, by device. */
-  readonly slowMs = new Map<string, number>()
-  openFails: LinkError | undefined
-  readonly #clock: VirtualClock
-  readonly #timeoutMs: number
-  #closed = new AbortController()
-
-  constructor(clock: VirtualClock, timeoutMs: number) {
-    this.#clock = clock
-    this.#timeoutMs = timeoutMs
-  }
-
-  async open(): Promise<void> {
-    this.#note('open')
-    if (this.openFails) throw this.openFails
-    this.#closed = new AbortController()
-  }
-
-  async read(device: DeviceSettings, points: readonly PointSettings[]): Promise<readonly Sample[]> {
-    this.#note(`read ${device.name} ${points.map((point) => point.name).join(',')}`)
-    const silent = this.dead.has(device.name)
-    await this.#clock.wait(silent ? this.#timeoutMs : (this.slowMs.get(device.name) ?? 5), this.#closed.signal)
-    if (this.#closed.signal.aborted) throw new LinkError('closed', 'closed under the read')
-    const error = silent ? 'timeout' : this.garbled.has(device.name) ? 'crc' : undefined
-    return points.map(({ name }) => (error === undefined ? { point: name, value: 1 } : { point: name, error }))
-  }
-
-  async write(device: DeviceSettings, point: PointSettings, value: Value): Promise<void> {
-    this.#note(`write ${device.name}.${point.name}=${value}`)
-    await this.#clock.wait(5)
-    if (this.dead.has(device.name)) throw new WriteError('timeout', 'no reply', { happened: 'maybe', retriable: true })
-  }
-
-  async close(): Promise<void> {
-    this.#closed.abort()
-  }
-
-  lose(error: LinkError): void {
-    this.#closed.abort()
-    this.onLost?.(error)
-  }
-
-  #note(what: string): void {
-    this.calls.push({ at: this.#clock.mono(), what })
-  }
-}
-
-const TIMEOUT_MS = 200
-
-function meter(name: string, intervalMs = 1_000): DeviceSettings {
-  return deviceWith({
-    name,
-    points: [
-      pointWith({ name: 'energy', type: 'uint32', intervalMs }),
-      pointWith({ name: 'power', address: 2, intervalMs, access: 'rw' }),
-    ],
-  })
-}
-
-function rigWith(devices: readonly DeviceSettings[], given: { connection?: ConnectionSettings; random?: number } = {}) {
-  const clock = new VirtualClock()
-  const driver = new FakeDriver(clock, TIMEOUT_MS)
-  const connection = given.connection ?? tcpSettings(devices)
-  const readings: Reading[] = []
-  const events: DeviceEvent[] = []
-  const poller = new Poller(connection, {
-    driver,
-    clock,
-    log: silentLogger,
-    onReading: (reading) => readings.push(reading),
-    onDeviceEvent: (event) => events.push(event),
-    random: () => given.random ?? 0,
-  })
-  const start = clock.mono()
-  /** Times of the calls that begin so, since the start. */
-  const times = (what: string) =>
-    driver.calls.filter((call) => call.what.startsWith(what)).map((call) => call.at - start)
-  return { clock, driver, poller, readings, events, times }
-}
+import { meter, rigWith, TIMEOUT_MS } from '../support/poller-rig.ts'
 
 describe('polling', () => {
   it('reads all points of a device in one reading, at even times', async () => {
@@ -386,30 +296,15 @@ describe('a device that speaks by itself', () => {
   const scale = deviceWith({ name: 'scale', points: [pointWith({ name: 'weight', type: 'number', intervalMs: 0 })] })
 
   it('is online while it speaks, offline after the silence allowed, and never polled', async () => {
-    const clock = new VirtualClock()
-    const driver = new FakeDriver(clock, TIMEOUT_MS)
-    let handlers: ListenHandlers | undefined
-    const listeningDriver: Driver = Object.assign(driver, {
-      listen: (given: ListenHandlers) => {
-        handlers = given
-      },
-    })
-    const readings: Reading[] = []
-    const events: DeviceEvent[] = []
-    const poller = new Poller(textSettings([scale], { silentAfterMs: 5_000 }), {
-      driver: listeningDriver,
-      clock,
-      log: silentLogger,
-      onReading: (reading) => readings.push(reading),
-      onDeviceEvent: (event) => events.push(event),
-    })
+    const connection = textSettings([scale], { silentAfterMs: 5_000 })
+    const { clock, driver, poller, readings, events } = rigWith([], { connection, listens: true })
     poller.start()
     await clock.advance(5_000)
     assert.deepEqual(events, [{ event: 'device_offline', device: 'scale', reason: 'timeout' }], 'it never said a word')
     readings.length = 0
     for (let second = 0; second < 10; second++) {
       await clock.advance(1_000)
-      handlers?.onReading('scale', [{ point: 'weight', value: second }])
+      driver.handlers?.onReading('scale', [{ point: 'weight', value: second }])
     }
     assert.equal(readings.length, 10)
     await clock.advance(4_999)
@@ -419,9 +314,12 @@ describe('a device that speaks by itself', () => {
     assert.deepEqual(readings.at(-1)?.samples, [{ point: 'weight', error: 'timeout' }])
     await clock.advance(60_000)
     assert.equal(readings.length, 11)
-    handlers?.onReading('scale', [{ point: 'weight', value: 1 }])
+    driver.handlers?.onReading('scale', [{ point: 'weight', value: 1 }])
     assert.equal(poller.isOnline('scale'), true)
-    assert.ok(driver.calls.every((call) => call.what === 'open'))
+    assert.deepEqual(
+      driver.calls.map((call) => call.what),
+      ['open'],
+    )
     await poller.stop()
   })
 })
@@ -480,8 +378,10 @@ describe('while polling is paused', () => {
     await poller.stop()
   })
 
-  it('who does not answer is probed, without a reading, and its commands go through when it does', async () => {
-    const { clock, driver, poller, readings, events, times } = rigWith([meter('a'), meter('b')])
+  it('who may have commands is probed until it answers, without a reading, and they go through', async () => {
+    const { clock, driver, poller, readings, events, times } = rigWith([meter('a'), meter('b'), meter('c')], {
+      isAwaited: (device) => device !== 'c',
+    })
     driver.dead.add('b')
     poller.pause()
     poller.start()
@@ -491,6 +391,7 @@ describe('while polling is paused', () => {
     await clock.advance(10_000)
     assert.equal(poller.isOnline('b'), true)
     assert.deepEqual(times('read a'), [0])
+    assert.deepEqual(times('read c'), [], 'nobody needs to know')
     assert.deepEqual(readings, [])
     assert.deepEqual(events, [
       { event: 'device_online', device: 'a' },
@@ -501,30 +402,19 @@ describe('while polling is paused', () => {
   })
 
   it('what a device says by itself shows that it is there, and is not recorded', async () => {
-    const { clock, driver, readings, events } = rigWith([])
     const scale = deviceWith({ name: 'scale', points: [pointWith({ name: 'weight', type: 'number', intervalMs: 0 })] })
-    let handlers: ListenHandlers | undefined
-    const poller = new Poller(textSettings([scale], { silentAfterMs: 5_000 }), {
-      driver: Object.assign(driver, {
-        listen: (given: ListenHandlers) => {
-          handlers = given
-        },
-      }),
-      clock,
-      log: silentLogger,
-      onReading: (reading) => readings.push(reading),
-      onDeviceEvent: (event) => events.push(event),
-    })
+    const connection = textSettings([scale], { silentAfterMs: 5_000 })
+    const { clock, driver, poller, readings } = rigWith([], { connection, listens: true })
     poller.start()
     poller.pause()
     for (let second = 0; second < 10; second++) {
       await clock.advance(1_000)
-      handlers?.onReading('scale', [{ point: 'weight', value: second }])
+      driver.handlers?.onReading('scale', [{ point: 'weight', value: second }])
     }
     assert.equal(poller.isOnline('scale'), true)
     assert.deepEqual(readings, [])
     poller.resume()
-    handlers?.onReading('scale', [{ point: 'weight', value: 10 }])
+    driver.handlers?.onReading('scale', [{ point: 'weight', value: 10 }])
     assert.equal(readings.length, 1)
     await poller.stop()
   })

@@ -10,7 +10,7 @@ import {
   probePauseMs,
   silenceOf,
 } from '../../src/drivers/health.ts'
-import { dueNow, groupsOf, nextDueAt, takeTurn } from '../../src/drivers/schedule.ts'
+import { dueNow, groupsOf, nextDueAt, onNearestMultiple, onNextMultiple, takeTurn } from '../../src/drivers/schedule.ts'
 import { deviceWith, pointWith } from '../support/bus-settings.ts'
 
 const device = deviceWith({
@@ -72,6 +72,52 @@ describe('schedule', () => {
           assert.ok(nextDueAt(groups) > now && nextDueAt(groups) <= now + 1_000)
         }
         assert.equal((turns + skipped) * 1_000, nextDueAt(groups), 'every due time was used or counted')
+      }),
+    )
+  })
+})
+
+describe('due times on the multiples of the wall clock', () => {
+  const group = (dueAt: number, intervalMs = 10_000) => [{ intervalMs, points: [], dueAt }]
+
+  it('after the first turn, at the next one', () => {
+    const groups = [...group(63_300), ...group(113_300, 60_000)]
+    const aligned = onNextMultiple(groups, { now: 53_300, offsetMs: 1_000_004_000 })
+    assert.deepEqual(
+      aligned.map((each) => each.dueAt + 1_000_004_000),
+      [1_000_060_000, 1_000_080_000],
+    )
+  })
+
+  it('when the clock is set, at the nearest one', () => {
+    const wallAt = (dueAt: number, offsetMs: number) =>
+      nextDueAt(onNearestMultiple(group(dueAt), { now: 50_000, offsetMs })) + offsetMs
+    assert.equal(wallAt(60_000, 4_000), 60_000)
+    assert.equal(wallAt(60_000, 6_000), 70_000)
+    assert.equal(wallAt(60_000, -63_000), 0)
+    assert.equal(wallAt(52_000, 1_999), 60_000, 'the nearest one has passed')
+  })
+
+  it('what is due stays due', () => {
+    const due = group(49_000)
+    assert.deepEqual(onNearestMultiple(due, { now: 50_000, offsetMs: 7 }), due)
+    assert.deepEqual(onNextMultiple(due, { now: 50_000, offsetMs: 7 }), due)
+  })
+
+  it('however the clock is set, half an interval lies between two turns at least, and one and a half at most', () => {
+    const offsets = fc.array(fc.integer({ min: -1e9, max: 1e9 }), { minLength: 1, maxLength: 30 })
+    fc.assert(
+      fc.property(offsets, fc.integer({ min: 2, max: 5_000 }), (steps, half) => {
+        const intervalMs = half * 2
+        let groups = onNextMultiple(group(intervalMs, intervalMs), { now: 0, offsetMs: 0 })
+        let last = 0
+        for (const offsetMs of steps) {
+          const now = nextDueAt(groups)
+          assert.ok(now - last >= half && now - last <= 3 * half, `${now - last} of ${intervalMs}`)
+          last = now
+          groups = onNearestMultiple(takeTurn(groups, now).groups, { now, offsetMs })
+          assert.equal(Math.abs((nextDueAt(groups) + offsetMs) % intervalMs), 0)
+        }
       }),
     )
   })

@@ -1,0 +1,78 @@
+/** The southbound side put together: a poller for each connection, what becomes of what they read, what tools can do. */
+import type { Clock } from './clock.ts'
+import type { DeviceDesk } from './device-api.ts'
+import { createDriver, type DriverOptions } from './drivers/catalog.ts'
+import { Poller } from './drivers/poller.ts'
+import type { LastValues } from './lastvalue/lastvalue.ts'
+import { deviceEventRecord, expiries, readingRecords } from './lastvalue/record.ts'
+import { Reports } from './lastvalue/report.ts'
+import type { Logger } from './log.ts'
+import type { DeviceEvent, NewRecord } from './model.ts'
+import type { Settings } from './settings.ts'
+import type { Times } from './times.ts'
+import { Watchers } from './watchers.ts'
+import { Workbench } from './workbench.ts'
+
+export interface SouthboundParts {
+  readonly clock: Clock
+  readonly times: Times
+  readonly log: Logger
+  readonly lastValues: LastValues
+  readonly openPort?: DriverOptions['openPort']
+  /** Takes the records. */
+  readonly append: (records: NewRecord[]) => void
+  /** Called after its record was handed over. */
+  readonly onDeviceEvent: (event: DeviceEvent) => void
+}
+
+export interface Southbound {
+  /** In the order of the connections. */
+  readonly pollers: readonly Poller[]
+  /** What tools can do with the devices. */
+  readonly desk: DeviceDesk
+}
+
+export function createSouthbound(settings: Settings, parts: SouthboundParts): Southbound {
+  const { clock, openPort, append } = parts
+  const { connections } = settings
+  const watchers = new Watchers(
+    connections.flatMap(({ devices }) => devices),
+    () => clock.wall(),
+  )
+  const pollers = createPollers(settings, { ...parts, watchers })
+  const onWrite = (record: NewRecord) => append([record])
+  const workbench = new Workbench({ connections, pollers, clock, running: true, openPort, onWrite })
+  const desk = Object.assign(workbench, { watch: watchers.watch.bind(watchers) })
+  return { pollers, desk }
+}
+
+function createPollers(settings: Settings, parts: SouthboundParts & { readonly watchers: Watchers }): Poller[] {
+  const { clock, times, lastValues, watchers, append } = parts
+  const devices = settings.connections.flatMap((connection) => connection.devices)
+  const expiryOf = expiries(devices)
+  const reports = new Reports(devices)
+  const commanded = new Set(settings.commands.map((command) => command.device))
+  return settings.connections.map(
+    (connection) =>
+      new Poller(connection, {
+        driver: createDriver(connection, parts.openPort ? { clock, openPort: parts.openPort } : { clock }),
+        clock,
+        log: parts.log.child(connection.name),
+        isClockKnown: () => times.now().clockKnown,
+        isAwaited: (device) => commanded.has(device),
+        onReading(reading) {
+          lastValues.offer(reading)
+          const news = reports.news(reading)
+          if (!news) return
+          append(readingRecords(news, expiryOf))
+          watchers.heard(news)
+        },
+        onDeviceEvent(event) {
+          append([deviceEventRecord(event, clock.mono())])
+          if (event.event === 'device_offline') lastValues.markOffline(event.device)
+          watchers.happened(event)
+          parts.onDeviceEvent(event)
+        },
+      }),
+  )
+}
