@@ -53,7 +53,7 @@ export class OneWireDriver implements Driver {
     try {
       // One reply serves all points. One that comes when the time is up goes nowhere: it never reaches a later call.
       const late = this.#options.clock.wait(this.#options.timeoutMs, over).then(() => ({ error: 'timeout' }))
-      const reply = await this.#ask(sensor, over)
+      const reply = await Promise.race([this.#ask(sensor, over), late])
       if (reply.error) await this.#broken(link) // is it the sensor that is missing, or everything?
       link.signal.throwIfAborted()
       return points.map((point) => sampleOf(point, reply))

@@ -1,17 +1,18 @@
 /** The root of the main thread: builds every part, connects them in the order of the picture, starts and stops them. */
 import { type Clock, systemClock } from './clock.ts'
 import { openDesk } from './desk.ts'
-import { createDriver, type DriverOptions } from './drivers/catalog.ts'
+import type { DeviceDesk } from './device-api.ts'
+import type { DriverOptions } from './drivers/catalog.ts'
 import { Fleet } from './drivers/fleet.ts'
-import { Poller } from './drivers/poller.ts'
+import type { Poller } from './drivers/poller.ts'
 import { Inbox } from './inbox/inbox.ts'
 import { LastValues } from './lastvalue/lastvalue.ts'
-import { deviceEventRecord, expiries, readingRecords } from './lastvalue/record.ts'
 import type { Logger } from './log.ts'
 import type { Keeper } from './outbox/keeper.ts'
 import type { OutboxDesk } from './outbox-api.ts'
 import { overview } from './overview.ts'
 import type { Settings } from './settings.ts'
+import { createSouthbound } from './southbound.ts'
 import type { Status } from './status.ts'
 import { openStore } from './store.ts'
 import { Times } from './times.ts'
@@ -20,6 +21,8 @@ import { Uplink } from './uplink/uplink.ts'
 
 /** A single sync may take this long on a dying card before the watchdog is left hungry. */
 const STORAGE_SILENT_MS_MAX = 600_000
+/** Every call of a driver and every sleep of a poller has its deadline; beyond it by so much, only a restart helps. */
+const POLLER_SILENT_MS_MAX = 60_000
 
 export interface AgentOptions {
   readonly stateDir: string
@@ -36,6 +39,8 @@ export interface Agent {
   healthy(): Promise<boolean>
   /** What an operator can see of the outbox and do with it. */
   readonly outbox: OutboxDesk
+  /** What tools can do with the devices. */
+  readonly devices: DeviceDesk
   /** Stops in good order: everything that was read is on disk afterwards. */
   stop(): Promise<void>
 }
@@ -57,26 +62,18 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
   const times = await Times.begin(settings.gateway.clock, clock)
   const store = await openStore(settings, { ...options, clock, times, closing })
   const { storage, outbox, keeper, salvage } = store
-  const devices = settings.connections.flatMap((connection) => connection.devices)
-  const lastValues = new LastValues(devices)
-  const expiryOf = expiries(devices)
-  const pollers = settings.connections.map(
-    (connection) =>
-      new Poller(connection, {
-        driver: createDriver(connection, options.openPort ? { clock, openPort: options.openPort } : { clock }),
-        clock,
-        log: log.child(connection.name),
-        onReading(reading) {
-          lastValues.offer(reading)
-          outbox.append(readingRecords(reading, expiryOf))
-        },
-        onDeviceEvent(event) {
-          outbox.append([deviceEventRecord(event, clock.mono())])
-          if (event.event === 'device_online') inbox.deviceOnline(event.device)
-          else lastValues.markOffline(event.device)
-        },
-      }),
-  )
+  const lastValues = new LastValues(settings.connections.flatMap((connection) => connection.devices))
+  const { pollers, desk: deviceDesk } = createSouthbound(settings, {
+    clock,
+    times,
+    log,
+    lastValues,
+    openPort: options.openPort,
+    append: (records) => outbox.append(records),
+    onDeviceEvent(event) {
+      if (event.event === 'device_online') inbox.deviceOnline(event.device)
+    },
+  })
   pauseWhenFull(keeper, pollers)
   const inbox = new Inbox(settings, {
     storage,
@@ -108,7 +105,10 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
   store.restoreAlso(() => inbox.known())
   // Not waited for: a disk that takes nothing must not keep the gateway from reading its devices.
   void inbox.open()
-  times.start(() => inbox.clockChanged())
+  times.start(() => {
+    inbox.clockChanged()
+    for (const poller of pollers) poller.clockChanged()
+  })
   for (const poller of pollers) poller.start()
   for (const uplink of uplinks) uplink.start()
   salvage.start()
@@ -117,7 +117,10 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
   return {
     status: () => overview({ ...parts, storage, outbox, salvage, inbox, lastValues, pollers, uplinks }),
     outbox: desk,
-    healthy: async () => storage.silentMs() < STORAGE_SILENT_MS_MAX,
+    devices: deviceDesk,
+    healthy: async () =>
+      storage.silentMs() < STORAGE_SILENT_MS_MAX &&
+      pollers.every((poller) => poller.overdueMs() < POLLER_SILENT_MS_MAX),
     stop: () => closing.disposeAsync(),
   }
 }

@@ -1,4 +1,5 @@
 /** What needs a human: one sentence each, worst first, with the command or the thing to change. */
+import { deviceAttention } from './device-attention.ts'
 import type { Keeper } from './outbox/keeper.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import type { Salvage } from './outbox/salvage.ts'
@@ -23,7 +24,7 @@ export function attention(parts: AttentionParts): string[] {
     ...ofLosses(parts.outbox),
     ...parts.uplinks.flatMap(({ name, problem }) => (problem ? [`uplink ${name}: ${problem.message}`] : [])),
     ...ofClaims(parts),
-    ...ofDevices(parts.connections, parts.devices),
+    ...deviceAttention(parts.connections, parts.devices),
   ]
 }
 
@@ -80,15 +81,6 @@ function ofClaims({ uplinks, absent }: AttentionParts): string[] {
       ({ name, pending }) =>
         `${pending} records are kept for uplink ${name}, which is not configured any more (tidegate outbox forget ${name})`,
     ),
-  ]
-}
-
-function ofDevices(connections: readonly ConnectionStatus[], devices: readonly DeviceStatus[]): string[] {
-  const failed = new Set(connections.filter((connection) => connection.problem).map(({ name }) => name))
-  const silent = devices.filter((device) => device.state === 'offline' && !failed.has(device.connection))
-  return [
-    ...connections.flatMap(({ name, problem }) => (problem ? [`connection ${name}: ${withHint(problem)}`] : [])),
-    ...silent.map(({ name, reason }) => `device ${name} is silent (${reason ?? 'no reply'})`),
   ]
 }
 

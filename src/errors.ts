@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'conflict' // cannot be done as things are now
   | 'runtime' // the Node under us cannot run this
   | 'unknown_uplink' // nobody has this name
+  | 'unknown_device' // no device, point or connection has this name
   | 'still_configured' // only an uplink that is not in the configuration can be forgotten
   | 'bad_answer' // the thing asked about is bad (device silent, uplink down, something missing)
 
@@ -33,6 +34,7 @@ export function exitStatus(error: unknown): number {
   switch (error.code) {
     case 'usage':
     case 'unknown_uplink':
+    case 'unknown_device':
       return 2
     case 'agent_unreachable':
       return 3

@@ -1,7 +1,10 @@
 import { Command, CommanderError, Option } from 'commander'
+import { addDevices } from './cli/devices/words.ts'
 import { configOption, type Done, jsonOption, stateDirOption } from './cli/options.ts'
 import { addOutbox } from './cli/outbox/words.ts'
+import { addProfiles } from './cli/profiles/words.ts'
 import type { RunOptions } from './cli/run.ts'
+import { addSimulate } from './cli/simulate/words.ts'
 import { exitStatus, GatewayError } from './errors.ts'
 
 /** Runs one command and ends the process with its exit status. The only place that does. */
@@ -67,9 +70,12 @@ export function createProgram(done: Done): Command {
   addRun(program, done)
   addCheck(program, done)
   addStatus(program, done)
+  addDevices(program, done)
+  addProfiles(program, done)
   addOutbox(program, done)
   addCopies(program, done)
   addDemo(program, done)
+  addSimulate(program, done)
   addFacts(program, done)
   return program
 }

@@ -28,6 +28,8 @@ export interface DeviceEvent {
   readonly device: string
   /** Short code of the failure, for offline. */
   readonly reason?: string
+  /** How long it was offline, in ms, for online; absent: it was not known to be. */
+  readonly awayMs?: number
 }
 
 /** data: readings. event: what happened to the gateway. outcome: what became of a command. */

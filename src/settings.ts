@@ -111,7 +111,7 @@ export interface BinaryFrameSettings {
     | { readonly at: number; readonly bytes: 1 | 2; readonly littleEndian: boolean; readonly adds: number }
   /** Over the bytes from `from` up to the checksum itself, which stands at the end of the frame but for `behind` bytes. */
   readonly checksum?: {
-    readonly kind: 'sum8' | 'xor8' | 'complement8' | 'crc16_modbus' | 'crc16_ccitt'
+    readonly kind: 'sum8' | 'sum16' | 'xor8' | 'complement8' | 'crc16_modbus' | 'crc16_ccitt'
     readonly from: number
     readonly behind: number
     readonly littleEndian: boolean

@@ -24,13 +24,25 @@ export interface ConnectionStatus {
   readonly type: string
   /** "9600 8N1", or host and port. */
   readonly line: string
-  /** paused: open, but not polled while the outbox is full (when_full: pause_polling). */
-  readonly state: 'opening' | 'open' | 'paused' | 'failed' | 'closed'
+  /**
+   * paused: open, but not polled while the outbox is full (when_full: pause_polling). lent: a tool has the port for a
+   * while, nothing is polled.
+   */
+  readonly state: 'opening' | 'open' | 'paused' | 'failed' | 'closed' | 'lent'
   /** Short code and sentence of the last failure while not open. */
   readonly problem?: { readonly code: string; readonly message: string; readonly hint?: string }
   readonly exchanges: number
   readonly failures: number
   readonly lastReplyAgeMs?: number
+  /** Tries to open the port or socket since the start, and those that failed. */
+  readonly opens?: number
+  readonly failedOpens?: number
+  /** Share of the last minute in which it was in use, 0..1. Absent: all its devices speak by themselves. */
+  readonly busy?: number
+  /** Polls left out in the last minute because it was in use when they were due. */
+  readonly skippedLately?: number
+  /** What seems to be wrong with it while it is open: all replies damaged, for one. */
+  readonly suspicion?: { readonly code: string; readonly message: string; readonly hint: string }
 }
 
 export interface DeviceStatus {
@@ -42,6 +54,10 @@ export interface DeviceStatus {
   readonly sinceMs: number
   /** While offline: when it is probed next. */
   readonly nextProbeInMs?: number
+  /** Usual time from request to reply, as far as it was measured. */
+  readonly latencyMs?: number
+  /** Polls left out since the start because the connection was busy. Absent: it speaks by itself. */
+  readonly skipped?: number
   readonly points: readonly PointStatus[]
 }
 

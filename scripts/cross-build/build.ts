@@ -79,6 +79,7 @@ function copyFiles(folder: string): void {
   for (const name of [
     'systemd',
     'examples',
+    'profiles',
     'docs',
     'LICENSE',
     'README.md',

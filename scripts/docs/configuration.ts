@@ -55,7 +55,8 @@ function entrySections(path: string, node: JsonSchema): Section[] {
 function optionsOf(node: JsonSchema, prefix = ''): Option[] {
   return Object.entries(node.properties ?? {}).flatMap(([key, value]) => {
     const own = optionOf(prefix + key, value, required(node, key))
-    return value.properties ? [own, ...optionsOf(value, `${prefix}${key}.`)] : [own]
+    const blocks = [value, ...(value.anyOf ?? [])].filter((one) => one.properties)
+    return [own, ...blocks.flatMap((block) => optionsOf(block, `${prefix}${key}.`))]
   })
 }
 

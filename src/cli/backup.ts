@@ -3,11 +3,10 @@ import { open as openFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { GatewayError, messageOf } from '../errors.ts'
 import { syncDirectory } from '../storage/copy.ts'
-import { askLong, open } from './client.ts'
+import { askLong, isRunning, open } from './client.ts'
 import { faultsOf } from './examined.ts'
 import { formatSize } from './format.ts'
 import { openDatabase } from './outbox/offline.ts'
-import { isRunning } from './outbox/source.ts'
 import { progressLine } from './progress.ts'
 
 export interface BackupFlags {

@@ -18,6 +18,8 @@ export interface Call {
   readonly body?: unknown
   /** Silence of the agent beyond this counts as unreachable. */
   readonly waitMs?: number
+  /** Hangs up. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -29,8 +31,13 @@ export async function getJson(stateDir: string, path: string, waitMs = ANSWER_WA
 }
 
 /** Has the agent change something; gives its answer. */
-export async function postJson(stateDir: string, path: string, body: unknown): Promise<unknown> {
-  return JSON.parse(await textOf(stateDir, { method: 'POST', path, body, waitMs: ORDER_WAIT_MAX_MS })) as unknown
+export function postJson(stateDir: string, path: string, body: unknown): Promise<unknown> {
+  return callJson(stateDir, { method: 'POST', path, body })
+}
+
+/** As `postJson`, for what takes long and may be given up. */
+export async function callJson(stateDir: string, call: Call): Promise<unknown> {
+  return JSON.parse(await textOf(stateDir, { waitMs: ORDER_WAIT_MAX_MS, ...call })) as unknown
 }
 
 /** Asks what takes long; tells how far it is, and gives the result. */
@@ -66,6 +73,17 @@ type LongLine =
   | { readonly result: unknown }
   | { readonly error: Problem }
 
+/** The lines of an answer, as they come; ends without an error when the agent does, or when the signal hangs up. */
+export async function* openLines(stateDir: string, call: Call): AsyncGenerator<string> {
+  const answer = await open(stateDir, call)
+  try {
+    yield* createInterface({ input: answer })
+  } catch (error) {
+    // A connection that breaks in the middle of an answer has no more to say.
+    if (!(error instanceof Error && 'code' in error)) throw error
+  }
+}
+
 /** The answer as a stream of bytes. */
 export async function open(stateDir: string, call: Call): Promise<IncomingMessage> {
   const socket = socketPath(stateDir)
@@ -90,10 +108,13 @@ async function sendToSpare(stateDir: string, call: Call, error: unknown): Promis
 }
 
 function send(socket: string, call: Call): Promise<IncomingMessage> {
-  const { method = 'GET', path, body, waitMs = ANSWER_WAIT_MAX_MS } = call
+  const { method = 'GET', path, body, waitMs = ANSWER_WAIT_MAX_MS, signal } = call
   return new Promise((resolve, reject) => {
     const fail = (error: unknown) => reject(unreachable(socket, error, waitMs))
-    const outgoing: ClientRequest = request({ socketPath: socket, path, method, agent: false }, resolve)
+    const outgoing: ClientRequest = request(
+      { socketPath: socket, path, method, agent: false, ...(signal ? { signal } : {}) },
+      resolve,
+    )
     outgoing.setTimeout(waitMs, () => outgoing.destroy(new SilentError()))
     outgoing.on('error', fail)
     outgoing.end(body === undefined ? undefined : JSON.stringify(body))
@@ -170,6 +191,18 @@ function unreachable(socket: string, cause: unknown, waitMs: number): GatewayErr
     cause,
     hint: hint || HOW_TO_START,
   })
+}
+
+/** True when an agent answers on the socket, false when nobody is there; throws when somebody is and may not be asked. */
+export async function isRunning(stateDir: string): Promise<boolean> {
+  try {
+    const answer = await open(stateDir, { path: '/livez' })
+    answer.resume()
+    return true
+  } catch (error) {
+    if (isNobodyThere(error)) return false
+    throw error
+  }
 }
 
 /** Nobody is there at all, as opposed to somebody who may not be asked or does not answer. */

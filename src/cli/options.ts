@@ -1,10 +1,12 @@
-import { Option } from 'commander'
+import { type Command, Option } from 'commander'
+import { GatewayError } from '../errors.ts'
 import { DEFAULT_CONFIG, defaultStateDir } from './places.ts'
 
 /** Options that several commands have. */
 
-export function configOption(): Option {
-  return new Option('-c, --config <file>', 'the configuration').default(DEFAULT_CONFIG)
+/** `flags`: where -c means something else. */
+export function configOption(flags = '-c, --config <file>'): Option {
+  return new Option(flags, 'the configuration').default(DEFAULT_CONFIG)
 }
 
 export function stateDirOption(): Option {
@@ -26,3 +28,13 @@ export function yesOption(): Option {
 
 /** What a command tells when it is done: its exit status. */
 export type Done = (status: number) => void
+
+/** A word that does something by itself and has further words: its own options must not stand before one of those. */
+export function optionsBehind(word: Command): void {
+  word.hook('preSubcommand', () => {
+    const early = word.options.find((option) => word.getOptionValueSource(option.attributeName()) === 'cli')
+    if (early) {
+      throw new GatewayError('usage', `${early.long} stands before the word it belongs to`, { hint: 'put it behind' })
+    }
+  })
+}

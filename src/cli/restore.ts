@@ -8,9 +8,9 @@ import { silentLogger } from '../log.ts'
 import { examineDatabase } from '../storage/examine.ts'
 import { finishSetAside, RESTORING, replaceDatabase } from '../storage/recovery.ts'
 import { StorageThread } from '../storage/storage.ts'
+import { isRunning } from './client.ts'
 import { faultsOf } from './examined.ts'
 import { formatNumberOf } from './format.ts'
-import { isRunning } from './outbox/source.ts'
 
 export interface RestoreFlags {
   readonly stateDir: string

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { startApi } from '../console/server.ts'
+import type { DeviceDesk } from '../device-api.ts'
 import type { Logger } from '../log.ts'
 import type { Notifier } from '../notify.ts'
 import type { OutboxDesk } from '../outbox-api.ts'
@@ -11,6 +12,7 @@ export interface ServedAgent {
   status(): Status
   healthy(): Promise<boolean>
   readonly outbox?: OutboxDesk
+  readonly devices?: DeviceDesk
   stop(): Promise<void>
 }
 

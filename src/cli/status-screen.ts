@@ -16,11 +16,11 @@ export function statusScreen(status: Status): string[] {
     ...status.attention.map((sentence) => `! ${sentence}`),
     '',
     ...table([
-      ['CONNECTIONS', 'type', 'line', 'devices', 'failed', 'last reply', ''],
+      ['CONNECTIONS', 'type', 'line', 'devices', 'busy', 'failed', 'last reply', ''],
       ...status.connections.map((connection) => connectionRow(connection, status.devices)),
     ]),
     '',
-    ...table([['DEVICES', 'state', 'last values'], ...status.devices.map(deviceRow)]),
+    ...table([['DEVICES', 'state', 'reply', 'last values'], ...status.devices.map(deviceRow)]),
     '',
     ...table([
       ['UPLINKS', 'type', 'state', 'acked', 'queued', 'oldest', 'delivered', ''],
@@ -54,6 +54,7 @@ function connectionRow(connection: ConnectionStatus, allDevices: readonly Device
     connection.type,
     connection.line,
     `${online} of ${devices.length}`,
+    connection.busy === undefined ? '-' : `${Math.round(connection.busy * 100)} %`,
     `${formatCount(connection.failures)} of ${formatCount(connection.exchanges)}`,
     formatAge(connection.lastReplyAgeMs),
     remark(connectionProblems(connection, devices)),
@@ -63,7 +64,8 @@ function connectionRow(connection: ConnectionStatus, allDevices: readonly Device
 function deviceRow(device: DeviceStatus): string[] {
   const shown = device.points.slice(0, POINTS_MAX).map(pointText)
   const more = device.points.length > POINTS_MAX ? [`and ${device.points.length - POINTS_MAX} more`] : []
-  return [device.name, device.state, [...shown, ...more].join(' · ')]
+  const reply = device.latencyMs === undefined ? '-' : `${Math.round(device.latencyMs)} ms`
+  return [device.name, device.state, reply, [...shown, ...more].join(' · ')]
 }
 
 function pointText({ name, value, error, unit, quality }: PointStatus): string {
@@ -73,14 +75,19 @@ function pointText({ name, value, error, unit, quality }: PointStatus): string {
 }
 
 function connectionProblems(connection: ConnectionStatus, devices: readonly DeviceStatus[]): string[] {
-  const { problem } = connection
+  const { problem, suspicion, skippedLately = 0 } = connection
   if (problem !== undefined && connection.state !== 'open') {
     return [problem.hint === undefined ? problem.message : `${problem.message} (${problem.hint})`]
   }
   const silent = devices.filter((device) => device.state === 'offline').map(deviceProblem)
-  const paused = connection.state === 'paused' ? ['polling is paused'] : []
+  const notes = [
+    ...(connection.state === 'paused' ? ['polling is paused'] : []),
+    ...(connection.state === 'lent' ? ['used by a tool, nothing is polled'] : []),
+    ...(suspicion ? [suspicion.message] : []),
+    ...(skippedLately > 0 ? [`${formatNumberOf(skippedLately, 'poll')} left out in the last minute`] : []),
+  ]
   const more = silent.length - DEVICE_PROBLEMS_MAX
-  return [...paused, ...(more > 0 ? [...silent.slice(0, DEVICE_PROBLEMS_MAX), `${more} more`] : silent)]
+  return [...notes, ...(more > 0 ? [...silent.slice(0, DEVICE_PROBLEMS_MAX), `${more} more`] : silent)]
 }
 
 function deviceProblem(device: DeviceStatus): string {

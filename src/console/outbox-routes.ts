@@ -1,10 +1,10 @@
-import { type Context, Hono } from 'hono'
+import { Hono } from 'hono'
 import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { OutboxDesk } from '../outbox-api.ts'
 import { longAnswer } from './answers.ts'
-import { bodyText } from './body.ts'
+import { asked, ordered, without } from './asked.ts'
 
 const number = z.coerce.number().int().min(0)
 const flag = z.stringbool()
@@ -85,34 +85,4 @@ function addOrders(routes: Hono, desk: OutboxDesk, log: Logger): void {
   order('/uplinks/:uplink/retry', rejectedOrder, (body, uplink) => desk.retry(uplink, body.seqs))
   order('/uplinks/:uplink/discard', rejectedOrder, (body, uplink) => desk.discard(uplink, body.seqs))
   order('/drop', dropOrder, (body) => desk.drop(without(body)))
-}
-
-function asked<Schema extends z.ZodObject>(context: Context, schema: Schema): Defined<z.output<Schema>> {
-  return without(checked(schema, context.req.query()))
-}
-
-async function ordered<Schema extends z.ZodObject>(context: Context, schema: Schema): Promise<z.output<Schema>> {
-  const text = await bodyText(context.req.raw)
-  let body: unknown
-  try {
-    body = text === '' ? {} : JSON.parse(text)
-  } catch {
-    throw new GatewayError('usage', 'the body is not JSON')
-  }
-  return checked(schema, body)
-}
-
-function checked<Schema extends z.ZodObject>(schema: Schema, given: unknown): z.output<Schema> {
-  const result = schema.safeParse(given)
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  const place = issue && issue.path.length > 0 ? `${issue.path.join('.')}: ` : ''
-  throw new GatewayError('usage', `${place}${issue?.message ?? 'not understood'}`)
-}
-
-/** The type of an object whose undefined fields are left out. */
-type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> }
-
-function without<T extends object>(given: T): Defined<T> {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Defined<T>
 }

@@ -1,11 +1,13 @@
 import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
+import type { DeviceDesk } from '../device-api.ts'
 import { GatewayError, messageOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { OutboxDesk } from '../outbox-api.ts'
 import type { Status } from '../status.ts'
 import { problemAnswer, refusalAnswer } from './answers.ts'
 import { backupRoutes } from './backup-routes.ts'
+import { deviceRoutes } from './device-routes.ts'
 import { outboxRoutes } from './outbox-routes.ts'
 
 /** What the API shows. The agent is one. */
@@ -15,6 +17,8 @@ export interface ApiSource {
   healthy(): Promise<boolean>
   /** Absent: nothing is answered about single records, and nothing can be changed. */
   readonly outbox?: OutboxDesk
+  /** Absent: nothing is read from or written to devices for tools. */
+  readonly devices?: DeviceDesk
 }
 
 /** A storage that has not answered by then is shown as not ready, so that a probe gets its answer. */
@@ -39,6 +43,7 @@ export function createRoutes(source: ApiSource, log: Logger): Hono {
     routes.route('/api/v1/outbox', outboxRoutes(source.outbox, log))
     routes.route('/api/v1/backup', backupRoutes(source.outbox, log))
   }
+  if (source.devices) routes.route('/api/v1', deviceRoutes(source.devices, log))
   routes.notFound((context) => problemAnswer(404, `there is no ${context.req.method} ${context.req.path}`))
   routes.onError((error, context) => {
     if (error instanceof GatewayError) return refusalAnswer(error)

@@ -59,6 +59,15 @@ export class LoadSite {
     return new LoadSite(load, units, await ModbusServer.start(units))
   }
 
+  /** Asked of all devices so far. */
+  get requests(): number {
+    return this.#units.reduce((sum, unit) => sum + unit.requests, 0)
+  }
+
+  get port(): number {
+    return this.#server.port
+  }
+
   /** Resolves with the moment (performance.now) of the next request. */
   firstRequest(): Promise<number> {
     return new Promise((resolve) => {

@@ -21,6 +21,7 @@ function rig(test: TestContext, options: { watchdogMs?: number } = {}) {
   const state = { healthy: true, stopped: 0, pending: 0, socketOpenAtStop: false }
   const clock: Clock = {
     mono: () => 0,
+    precise: () => 0,
     wall: () => 0,
     wait: (ms, signal) =>
       new Promise((resolve) => {

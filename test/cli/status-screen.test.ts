@@ -2,18 +2,18 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { statusLine } from '../../src/cli/status-line.ts'
 import { statusScreen } from '../../src/cli/status-screen.ts'
-import type { DeviceStatus, Status } from '../../src/status.ts'
+import type { ConnectionStatus, DeviceStatus, Status } from '../../src/status.ts'
 import { statusOf, uplinkOf } from '../support/status.ts'
 
 test('a site where all is well fits one screen and has no exclamation mark', () => {
   assert.deepEqual(statusScreen(statusOf()), [
     'plant7-gw01   tidegate 0.1.0   up 12d 04h   all is well',
     '',
-    'CONNECTIONS  type        line      devices  failed      last reply',
-    'bus-a        modbus-rtu  9600 8N1  1 of 1   0 of 1 234  0.4 s ago',
+    'CONNECTIONS  type        line      devices  busy  failed      last reply',
+    'bus-a        modbus-rtu  9600 8N1  1 of 1   12 %  0 of 1 234  0.4 s ago',
     '',
-    'DEVICES     state   last values',
-    'main-meter  online  power 12.4 kW',
+    'DEVICES     state   reply  last values',
+    'main-meter  online  38 ms  power 12.4 kW',
     '',
     'UPLINKS  type  state          acked      queued  oldest  delivered',
     'cloud    mqtt  online 3d 00h  2.0 s ago  0       -       100',
@@ -59,6 +59,17 @@ test('a connection whose polls are paused says so', () => {
   const status = statusOf()
   const connections = status.connections.map((connection) => ({ ...connection, state: 'paused' as const }))
   assert.match(rowOf(statusOf({ connections }), 'bus-a'), /! polling is paused$/)
+})
+
+test('a connection that a tool uses, that is overloaded or answers rubbish says so', () => {
+  const screenOf = (changes: Partial<ConnectionStatus>) => {
+    const connections = statusOf().connections.map((connection) => ({ ...connection, ...changes }))
+    return rowOf(statusOf({ connections }), 'bus-a')
+  }
+  assert.match(screenOf({ state: 'lent' }), /! used by a tool, nothing is polled$/)
+  assert.match(screenOf({ busy: 0.997, skippedLately: 14 }), / 100 % .*! 14 polls left out in the last minute$/)
+  const suspicion = { code: 'damaged', message: 'the last 9 replies were damaged', hint: 'compare the line settings' }
+  assert.match(screenOf({ suspicion }), /! the last 9 replies were damaged$/)
 })
 
 test('an uplink that is down is in capitals, with backlog, age and reason', () => {

@@ -76,6 +76,10 @@ class TestClock implements Clock {
     return this.#mono
   }
 
+  precise(): number {
+    return this.#mono
+  }
+
   wall(): number {
     return this.#mono + this.wallOffset
   }

@@ -28,6 +28,9 @@ function manualTime(): Clock & { at: number } {
     mono() {
       return this.at
     },
+    precise() {
+      return this.at
+    },
     wall() {
       return this.at + Date.UTC(2026, 0, 1)
     },

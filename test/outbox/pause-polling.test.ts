@@ -12,7 +12,7 @@ import { until } from '../support/until.ts'
 
 const MIB = 1024 * 1024
 
-test('a full outbox pauses the polls, the device stays online, and with more room they go on', async (t) => {
+test('a full outbox pauses the polls, a device that takes commands stays online, and with more room they go on', async (t) => {
   const folder = temporaryFolder(t)
   await fill(t, folder)
   const plant = await startSimulatedSite()
@@ -56,7 +56,9 @@ gateway: { id: gw }
 connections:
   plant: { type: modbus-tcp, host: ${plant.host}, port: ${plant.port} }
 devices:
-  controller: { connection: plant, unit_id: 4, interval: 100ms, points: { speed: { address: 0, type: uint16 } } }
+  controller: { connection: plant, unit_id: 4, interval: 100ms, points: { speed: { address: 0, type: uint16, access: rw } } }
+commands:
+  speed: { write: controller.speed, expires_after: 1h }
 uplinks:
   cloud: { type: mqtt, url: "mqtt://127.0.0.1:1" }
 outbox: { max_size: ${maxSize}, min_free_disk: 0B, when_full: pause_polling }

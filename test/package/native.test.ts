@@ -43,9 +43,10 @@ describe(`the package for ${target}`, { skip: process.platform !== 'linux' && 'p
     assert.match(facts['sqlite'] ?? '', /^3\./)
   })
 
-  test('it finds the example that it brings good, and the same errors as the checkout', async (t) => {
+  test('it finds the example that it brings good, with the profile in it, and the same errors as the checkout', async (t) => {
     const good = await startPackaged(t, ['check', join(built.folder, 'examples', 'site.yaml')]).ended
     assert.equal(good.status, 0, good.stdout + good.stderr)
+    assert.match(readFileSync(join(built.folder, 'examples', 'site.yaml'), 'utf8'), /^ +profile: /m)
     const bad = join(emptyFolder(t), 'bad.yaml')
     writeFileSync(bad, siteYaml().replace('uint16', 'uint61'))
     const refused = await startPackaged(t, ['check', bad]).ended

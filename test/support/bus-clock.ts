@@ -8,14 +8,24 @@ interface Timer {
 /** Time that stands still until the test moves it; everything that is due then happens in order. */
 export class VirtualClock implements Clock {
   #now = 1_000_000
+  #setByMs = 0
   #timers: Timer[] = []
 
   mono(): number {
     return this.#now
   }
 
+  precise(): number {
+    return this.#now
+  }
+
   wall(): number {
-    return 1_763_683_200_000 + this.#now
+    return 1_763_683_200_000 + this.#now + this.#setByMs
+  }
+
+  /** Somebody sets the wall clock. */
+  setWall(byMs: number): void {
+    this.#setByMs += byMs
   }
 
   wait(ms: number, signal?: AbortSignal): Promise<void> {

@@ -1,5 +1,7 @@
 import type {
   DeviceSettings,
+  ModbusAsciiSettings,
+  ModbusRtuOverTcpSettings,
   ModbusRtuSettings,
   ModbusTcpSettings,
   PointSettings,
@@ -46,6 +48,21 @@ export function rtuSettings(
     devices,
     ...given,
   }
+}
+
+export function asciiSettings(
+  devices: readonly DeviceSettings[],
+  given: Partial<ModbusAsciiSettings> = {},
+): ModbusAsciiSettings {
+  const line = { baud: 9600, dataBits: 7, parity: 'even', stopBits: 1 } as const
+  return { ...rtuSettings(devices), type: 'modbus-ascii', line, ...given }
+}
+
+export function rtuOverTcpSettings(
+  devices: readonly DeviceSettings[],
+  given: Partial<ModbusRtuOverTcpSettings> = {},
+): ModbusRtuOverTcpSettings {
+  return { ...tcpSettings(devices), type: 'modbus-rtu-over-tcp', ...given }
 }
 
 export function tcpSettings(

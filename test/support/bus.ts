@@ -27,10 +27,13 @@ export class ScriptedBus {
   plugged = true
   opened = 0
   readonly #clock: Clock
+  readonly #contentOf: (frame: Uint8Array) => { readonly unitId: number; readonly pdu: Uint8Array }
   #current: { readonly handlers: PortHandlers; readonly closed: AbortController } | undefined
 
-  constructor(clock: Clock, script: Script) {
+  /** `contentOf` takes a request apart; by default it is an RTU frame. */
+  constructor(clock: Clock, script: Script, contentOf = rtuContent) {
     this.#clock = clock
+    this.#contentOf = contentOf
     this.script = script
   }
 
@@ -60,12 +63,22 @@ export class ScriptedBus {
   }
 
   #hear(bytes: Uint8Array): void {
-    const request = { unitId: bytes[0] ?? 0, pdu: bytes.slice(1, -2), index: this.heard.length }
+    const request = { ...this.#contentOf(bytes), index: this.heard.length }
     this.heard.push(request)
     for (const { afterMs, bytes: reply } of this.script(request)) {
       void this.#clock.wait(afterMs).then(() => this.say(reply))
     }
   }
+}
+
+function rtuContent(frame: Uint8Array) {
+  return { unitId: frame[0] ?? 0, pdu: frame.slice(1, -2) }
+}
+
+/** What a Modbus ASCII request says: two digits for each byte between the colon and the end of the line. */
+export function asciiContent(frame: Uint8Array) {
+  const content = Buffer.from(Buffer.from(frame).toString('latin1').slice(1, -2), 'hex')
+  return { unitId: content[0] ?? 0, pdu: Uint8Array.from(content.subarray(1, -1)) }
 }
 
 /** The sound reply to a read of registers whose content is given by their address. */

@@ -13,6 +13,7 @@ const packages = {
   'qemu-aarch64-static': 'qemu-user-static',
   'apt-get': 'apt',
   gcc: 'gcc',
+  'pkg-config': 'pkg-config',
   losetup: 'mount',
   faketime: 'faketime',
 } as const

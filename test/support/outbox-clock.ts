@@ -19,6 +19,10 @@ export class OutboxClock implements Clock {
     return this.#mono
   }
 
+  precise(): number {
+    return this.#mono
+  }
+
   wall(): number {
     return this.#wall
   }
@@ -69,6 +73,10 @@ export class SteppedClock implements Clock {
 
   mono(): number {
     return systemClock.mono() + this.monoStep
+  }
+
+  precise(): number {
+    return systemClock.precise() + this.monoStep
   }
 
   wall(): number {

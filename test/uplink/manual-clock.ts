@@ -9,6 +9,10 @@ export class ManualClock implements Clock {
     return this.#now
   }
 
+  precise(): number {
+    return this.#now
+  }
+
   wall(): number {
     return 1_763_683_200_000 + this.#now
   }

@@ -1,5 +1,5 @@
-import { groupsOf } from '../../drivers/schedule.ts'
 import type { ConnectionSettings, DeviceSettings, PointSettings, Settings, UplinkSettings } from '../../settings.ts'
+import { pollsOf, speaksByItself } from './polls.ts'
 
 /** Estimates, said as such: how much data a configuration makes, how long an outage it survives, what that writes. */
 export interface Forecast {
@@ -74,16 +74,18 @@ interface DeviceRate {
 /** One record a poll; points with a longer interval that is a multiple share it. */
 function deviceRate(settings: Settings, connection: ConnectionSettings, device: DeviceSettings): DeviceRate {
   const fixed = envelopeCharacters + settings.gateway.id.length + device.name.length
-  if (connection.type === 'serial-text') {
+  if (speaksByItself(connection, device)) {
     return { perSecond: textMessagesPerSecond, bytes: fixed + sum(device.points.map(pointCharacters)) }
   }
-  const groups = [...groupsOf(device, 0)].sort((a, b) => a.intervalMs - b.intervalMs)
-  const often = groups[0]?.intervalMs
+  const polls = pollsOf(device)
+  const often = polls[0]?.everyMs
   if (often === undefined) return { perSecond: 0, bytes: 0 }
-  const apart = groups.filter((group) => group.intervalMs === often || group.intervalMs % often !== 0)
-  const perSecond = sum(apart.map((group) => 1000 / group.intervalMs))
-  const values = sum(groups.map((group) => sum(group.points.map(pointCharacters)) * (1000 / group.intervalMs)))
-  return { perSecond, bytes: fixed + values / perSecond }
+  const apart = polls.filter(
+    ({ everyMs, schedule }) => everyMs === often || schedule !== undefined || everyMs % often !== 0,
+  )
+  const perSecond = sum(apart.map(({ everyMs }) => 1000 / everyMs))
+  const values = sum(polls.map(({ everyMs, points }) => sum(points.map(pointCharacters)) * (1000 / everyMs)))
+  return { perSecond, bytes: perSecond === 0 ? 0 : fixed + values / perSecond }
 }
 
 /** `"name":value,` */

@@ -37,20 +37,20 @@ export function checkReport(result: CheckResult): string {
 
 function planRows(plan: readonly ConnectionPlan[]): string[][] {
   return plan.flatMap((connection) => [
-    ...connection.devices.map((device) => deviceRow(connection, device)),
-    ...(connection.type === 'serial-text' || connection.devices.length === 0 ? [] : [totalRow(connection)]),
+    ...connection.devices.map(deviceRow),
+    ...(connection.devices.every((device) => device.speaks) ? [] : [totalRow(connection)]),
   ])
 }
 
-function deviceRow(connection: ConnectionPlan, device: DevicePlan): string[] {
-  if (connection.type === 'serial-text') return [device.device, 'speaks by itself', '-', '-', '-', 'yes']
+function deviceRow(device: DevicePlan): string[] {
+  if (device.speaks) return [device.device, 'speaks by itself', '-', '-', '-', 'yes']
   if (device.everyMs === 0) return [device.device, 'never', '-', '-', '-', 'yes   (nothing to read)']
   const fits = device.wireMs < device.everyMs ? 'yes' : 'NO'
   return [
     device.device,
-    formatDuration(device.everyMs),
+    device.schedule ?? formatDuration(device.everyMs),
     String(device.requests),
-    String(device.registers),
+    device.registers === 0 ? '-' : String(device.registers),
     `${wireTime(device.wireMs)} (${percent(device.wireMs / device.everyMs)})`,
     `${fits}${rarer(device)}`,
   ]
@@ -59,7 +59,9 @@ function deviceRow(connection: ConnectionPlan, device: DevicePlan): string[] {
 function rarer(device: DevicePlan): string {
   const parts = device.rarer.map((one) => {
     const names = one.points.length > 3 ? `${one.points.length} points` : one.points.join(', ')
-    return `+${counted(one.requests, 'request')} every ${formatDuration(one.everyMs)}: ${names}`
+    const when = one.schedule === undefined ? `every ${formatDuration(one.everyMs)}` : `at "${one.schedule}"`
+    const what = one.requests > 0 ? `+${counted(one.requests, 'request')} ${when}` : `${when} in the same requests`
+    return `${what}: ${names}`
   })
   return parts.length === 0 ? '' : `   (${parts.join('; ')})`
 }
@@ -68,7 +70,8 @@ function totalRow(plan: ConnectionPlan): string[] {
   const room = Math.floor(1 / plan.busy)
   const more = room >= 100 ? 'plenty of room' : room >= 2 ? `room for about ${room}x` : 'little room'
   const fits = plan.fits ? `yes, ${more}` : 'NO: use longer intervals, a faster line or fewer points'
-  return [`${plan.connection} total`, '', '', '', `${percent(plan.busy)} busy`, fits]
+  const assumed = plan.lineAssumed ? ' (9600 8N1 is assumed behind the converter; `line` says what it is)' : ''
+  return [`${plan.connection} total`, '', '', '', `${percent(plan.busy)} busy`, `${fits}${assumed}`]
 }
 
 function dataLines(settings: Settings, estimate: Forecast): string[] {

@@ -1,7 +1,7 @@
 import { GatewayError } from '../../errors.ts'
 import type { OutboxReader, OutboxWriter } from '../../outbox-api.ts'
 import { StorageReadError } from '../../storage/failure.ts'
-import { isNobodyThere, open } from '../client.ts'
+import { isRunning } from '../client.ts'
 import { offlineOutbox } from './offline.ts'
 import { remoteOutbox } from './remote.ts'
 
@@ -40,16 +40,4 @@ function readable(file: string, error: unknown): unknown {
 /** Has the running agent change something; without one, GatewayError('agent_unreachable'). */
 export function outboxOfAgent(stateDir: string): OutboxReader & OutboxWriter {
   return remoteOutbox(stateDir)
-}
-
-/** True when an agent answers on the socket, false when nobody is there; throws when somebody is and may not be asked. */
-export async function isRunning(stateDir: string): Promise<boolean> {
-  try {
-    const answer = await open(stateDir, { path: '/livez' })
-    answer.resume()
-    return true
-  } catch (error) {
-    if (isNobodyThere(error)) return false
-    throw error
-  }
 }

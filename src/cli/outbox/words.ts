@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { GatewayError } from '../../errors.ts'
-import { type Done, jsonOption, stateDirOption, uplinkOption, yesOption } from '../options.ts'
+import { type Done, jsonOption, optionsBehind, stateDirOption, uplinkOption, yesOption } from '../options.ts'
 import type { DropFlags } from './drop.ts'
 import type { ChoiceFlags } from './listing.ts'
 import type { ChosenFlags, RejectedFlags } from './rejected.ts'
@@ -22,11 +21,7 @@ export function addOutbox(program: Command, done: Done): void {
       const { overview } = await import('./overview.ts')
       done(await overview(flags))
     })
-  outbox.hook('preSubcommand', () => {
-    const early = outbox.options.find((option) => outbox.getOptionValueSource(option.attributeName()) === 'cli')
-    if (early)
-      throw new GatewayError('usage', `${early.long} stands before the word it belongs to`, { hint: 'put it behind' })
-  })
+  optionsBehind(outbox)
   addLooking(outbox, done)
   addUplinks(outbox, done)
   addRejected(outbox, done)

@@ -1,0 +1,38 @@
+import { formatRef } from '../../config/ref.ts'
+import type { ReadAnswer, ReadSample } from '../../device-api.ts'
+import { formatTime } from '../format.ts'
+import { table } from '../table.ts'
+import { explained } from './codes.ts'
+
+/** What `tidegate read` prints. Pure. */
+export function readText({ device, connection, unitId, ts, tookMs, samples }: ReadAnswer): string[] {
+  const raw = samples.some((sample) => sample.raw !== undefined)
+  const rows = samples.map((sample) => (raw ? rawRow(sample) : [sample.point, valueText(sample)]))
+  const head = raw ? [['POINT', 'value', 'raw', 'place', 'type']] : []
+  return [
+    `${device}   ${connection}, unit ${unitId}   ${formatTime(ts)}   took ${Math.round(tookMs)} ms`,
+    ...table([...head, ...rows]).map((line) => `  ${line}`),
+  ]
+}
+
+/** "230.4 V", or "! exception_2: ..." */
+export function valueText({ value, error, unit }: Pick<ReadSample, 'value' | 'error' | 'unit'>): string {
+  if (value === undefined) return `! ${explained(error ?? 'io')}`
+  const text = typeof value === 'string' && unit === undefined ? value : String(value)
+  return unit === undefined ? text : `${text} ${unit}`
+}
+
+function rawRow(sample: ReadSample): string[] {
+  const { point, value, error, raw, register, address, type, byteOrder } = sample
+  const shown = value === undefined ? `! ${error}` : valueText(sample)
+  if (register === undefined || address === undefined) return [point, shown, '-', '-', type]
+  const order = byteOrder === undefined || byteOrder === 'ABCD' ? '' : ` ${byteOrder}`
+  return [point, shown, rawText(raw), `${register} ${address} (${formatRef({ register, address })})`, `${type}${order}`]
+}
+
+/** "0x4366 0x8000"; a bit is 0 or 1. */
+function rawText(raw: string | undefined): string {
+  if (raw === undefined) return '-'
+  if (raw.length === 2) return String(Number(`0x${raw}`))
+  return (raw.match(/.{4}/g) ?? []).map((word) => `0x${word}`).join(' ')
+}
