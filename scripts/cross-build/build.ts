@@ -87,7 +87,9 @@ function copyFiles(folder: string): void {
     'CHANGELOG.md',
     'CONTRIBUTING.md',
   ]) {
-    if (existsSync(join(root, name))) cpSync(join(root, name), join(folder, name), { recursive: true })
+    // The example of a driver is for the checkout, where its source can be used.
+    const filter = (path: string) => !path.endsWith('.ts')
+    if (existsSync(join(root, name))) cpSync(join(root, name), join(folder, name), { recursive: true, filter })
   }
   // Without it the bundle would not be read as ES modules, and `tidegate version` takes the version from here.
   const facts = { name: 'tidegate', version, license: 'MIT', private: true, type: 'module' }

@@ -6,38 +6,48 @@ import type { DeviceSettings, PointSettings, RegisterTable } from '../settings.t
  *
  * A driver opens, reads or listens, writes, closes. It never schedules, reopens, backs off, counts or logs success: the
  * poller (`poller.ts`) does that once for all drivers. The poller is the one owner of a driver: it makes one call at a
- * time and waits for it to settle before the next (close excepted, which may come at any time and must make a pending
- * call reject).
+ * time and waits for it to settle before the next (`close` excepted, which may come at any time).
+ *
+ * Time: the driver ends every exchange by itself, at the latest after the `timeoutMs` of its connection; waiting within that,
+ * and looking whether the connection still stands while it is open, is its own affair. A call that has not settled after ten
+ * seconds and four timeouts a point is ended by `close` (LinkError `stuck`); no driver should come near that.
  *
  * Rules that no driver may break (promise P6): a late, torn, foreign or noisy reply is an error with a short code, never
- * a number. Codes of samples:
+ * a number, in this call and in every later one. Codes of samples:
  * - no valid reply came: `timeout`, `crc` (damaged; LRC in ASCII), `short_reply` (torn), `foreign_reply` (of somebody else, to
- *   another request, or two of which one must be), `noise` (bytes that are no frame), `io` (the connection broke meanwhile);
+ *   another request, or two of which one must be), `noise` (bytes that are no frame), `io` (the request failed, or the
+ *   connection broke under it). A device that gives nothing but these goes offline;
  * - the device answered, and refused: `exception_1` ... `exception_255` (MODBUS Application Protocol V1.1b3, section 7, has 1
  *   to 11; devices have more);
  * - the device answered, and there is no value in it: `invalid` (the point's declared marker, or no number), `pattern` (a
  *   message that is not understood), `too_long` (a message without end), `checksum`;
  * - nothing was asked: `read_only`, `write_only`, `range`, `unsupported`.
  *
- * A new driver: a class with these methods, a test that calls `driverConformance` (test/conformance/driver.ts), and a line
- * in `catalog.ts`. docs/drivers.md shows a whole one.
+ * A new driver: a class with these methods, and a test that calls `driverConformance` (test/conformance/driver.ts). Then its
+ * connection gets a type in `settings.ts`, a schema in `config/schema/connection.ts`, and a line in `catalog.ts`.
+ * docs/drivers.md shows a whole one.
  */
 export interface Driver {
-  /** Opens the port or socket. Rejects with LinkError when that fails; may be called again after `close`. */
+  /**
+   * Opens the port, socket or whatever the connection is. Rejects with LinkError when that fails, with `closed` when `close`
+   * came meanwhile. May be called again after `close`, and after a loss also without it.
+   */
   open(): Promise<void>
   /**
-   * Reads points of one device, in as few exchanges as the plan allows. Resolves with one sample per point asked for,
-   * in any order; a point that failed carries its error code. When the device does not answer at all, every sample has
-   * the code of the first failure and no further exchange is tried. Rejects with LinkError only when the connection
-   * itself is lost.
+   * Reads points of one device, in as few exchanges as the plan allows. Resolves with one sample per point asked for, in any
+   * order: its final value (scale, offset, precision and `invalid` are done by the driver, see `applyScaling` in
+   * `scaling.ts`), or its error code. When the device does not answer at all, every sample has the code of the first failure
+   * and no further exchange is tried; points for which nothing can be asked may keep their own code. Rejects with LinkError
+   * when the connection is not open or is lost under it, `closed` when `close` ended it.
    */
   read(device: DeviceSettings, points: readonly PointSettings[]): Promise<readonly Sample[]>
   /**
-   * Writes one point; resolves when the device confirmed it. Rejects with WriteError (device refused, did not answer, or
-   * the value does not fit) or LinkError.
+   * Writes one point; resolves when the device confirmed it. Rejects with LinkError when the connection was lost before
+   * anything was sent, else with WriteError: `maybe` once bytes were sent and no reply came, also when the connection broke
+   * or was closed meanwhile; `read_only` or `unsupported` where nothing can be written; `range` when the value does not fit.
    */
   write(device: DeviceSettings, point: PointSettings, value: Value): Promise<void>
-  /** Closes; idempotent; never rejects. */
+  /** Ends everything, also a pending call, and resolves when nothing is left open. Idempotent; never rejects. */
   close(): Promise<void>
   /**
    * For devices that speak by themselves: called once before `open`; the driver calls `onReading` for each message it
@@ -45,13 +55,17 @@ export interface Driver {
    */
   listen?(handlers: ListenHandlers): void
   /**
-   * Called by the driver when the connection is lost between calls (unplugged adapter, closed socket), or at the end of a
-   * call that left the connection in doubt (half a frame on a stream).
+   * Set before `open`. Called once when the connection is lost while no call is pending (unplugged adapter, closed socket), or
+   * at the end of a call that resolved and left the connection in doubt (half a frame on a stream). A loss under a call
+   * rejects that call; it may call this too. The poller then calls `close` and `open`.
    */
   onLost?: (error: LinkError) => void
   /** Since the driver was made, over all openings. Without it the poller counts calls. */
   counters?(): DriverCounters
-  /** What reading these points takes, and what was learnt about the device; for `check`, `plan` and the console. */
+  /**
+   * What reading these points takes, and what was learnt about the device; for `tidegate plan`. Without it nothing is shown;
+   * the schedule does not depend on it.
+   */
   plan?(device: DeviceSettings, points: readonly PointSettings[]): readonly PlannedRead[]
   /** For tools that look at a device nobody has described yet. */
   readonly explorer?: Explorer

@@ -5,7 +5,11 @@ import { show } from './parse.ts'
 
 export type Fit = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly reason: string }
 
-const integerRanges: Partial<Record<PointType, readonly [min: bigint, max: bigint]>> = {
+type Range = readonly [min: bigint, max: bigint]
+
+const integerRanges: Partial<Record<PointType, Range>> = {
+  bcd16: [0n, 9_999n],
+  bcd32: [0n, 99_999_999n],
   int16: [-(2n ** 15n), 2n ** 15n - 1n],
   uint16: [0n, 2n ** 16n - 1n],
   int32: [-(2n ** 31n), 2n ** 31n - 1n],
@@ -20,6 +24,11 @@ const floats: Partial<Record<PointType, { readonly max: number; readonly step: n
   float32: { max: (2 - 2 ** -23) * 2 ** 127, step: 2 ** -23 },
   float64: { max: Number.MAX_VALUE, step: 2 ** -52 },
   number: { max: Number.MAX_VALUE, step: 2 ** -52 },
+}
+
+/** What the device holds, for the integer types. */
+function rangeOf(point: PointSettings): Range | undefined {
+  return point.type === 'bits' ? [0n, (1n << BigInt(point.width ?? 1)) - 1n] : integerRanges[point.type]
 }
 
 /** The value as it will be written, or why it cannot be. */
@@ -41,15 +50,16 @@ function fitBoolean(value: Value): Fit {
 
 function fitText(point: PointSettings, value: Value): Fit {
   if (typeof value !== 'string') return no(value, 'text, as in "55"')
-  const bytes = Buffer.byteLength(value)
-  const bytesMax = point.length * 2
-  return bytes <= bytesMax
+  const lengthMax = point.length * 2 // devices write one byte a character
+  return value.length <= lengthMax
     ? { ok: true, value }
-    : { ok: false, reason: `value has ${bytes} bytes, at most ${bytesMax} fit` }
+    : { ok: false, reason: `value has ${value.length} characters, at most ${lengthMax} fit` }
 }
 
 function fitNumber(point: PointSettings, value: number | bigint): Fit {
-  const range = integerRanges[point.type]
+  // With a power of ten that only the device knows, the driver says what fits.
+  if (point.scaleFrom !== undefined) return { ok: true, value }
+  const range = rangeOf(point)
   if (!range) {
     const float = floats[point.type]
     const raw = (Number(value) - point.offset) / point.scale
@@ -73,14 +83,14 @@ export function isSame(point: PointSettings, wanted: Value, got: Value): boolean
   if (typeof wanted === 'boolean' || typeof got === 'boolean') return Number(wanted) === Number(got)
   if (typeof wanted === 'string' || typeof got === 'string') return wanted === got
   // 64-bit integers differ in digits that a float does not have.
-  const exact = isWhole(point) && point.type in integerRanges
+  const exact = isWhole(point) && rangeOf(point) !== undefined
   if (exact && isInteger(wanted) && isInteger(got)) return BigInt(wanted) === BigInt(got)
   return Math.abs(Number(wanted) - Number(got)) <= tolerance(point, Number(wanted))
 }
 
 /** No digit is lost on the way between raw and value. */
 function isWhole(point: PointSettings): boolean {
-  return point.scale === 1 && Number.isInteger(point.offset)
+  return point.scale === 1 && Number.isInteger(point.offset) && point.scaleFrom === undefined
 }
 
 function isInteger(value: number | bigint): boolean {

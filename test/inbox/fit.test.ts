@@ -20,6 +20,12 @@ const rows: readonly Row[] = [
   [{ type: 'uint64' }, 18446744073709551616n, /wanted 0 to 18446744073709551615/],
   [{ type: 'uint64', offset: 1 }, 18446744073709551616n, 18446744073709551616n],
   [{ type: 'int64', max: 100 }, 9223372036854775807n, /wanted at most 100/],
+  [{ type: 'bcd16' }, 9_999, 9_999],
+  [{ type: 'bcd16' }, 10_000, /wanted 0 to 9999/],
+  [{ type: 'bcd32' }, -1, /wanted 0 to 99999999/],
+  [{ type: 'bits', width: 3 }, 7, 7],
+  [{ type: 'bits', width: 3 }, 8, /wanted 0 to 7/],
+  [{ type: 'int16', scaleFrom: 'power' }, 230.5, 230.5],
   [{ type: 'float32' }, 1e39, /wanted what a float32 can hold/],
   [{ type: 'float16' }, 70_000, /wanted what a float16 can hold/],
   [{ type: 'float64' }, 9007199254740993n, 9007199254740992],
@@ -31,7 +37,8 @@ const rows: readonly Row[] = [
   [{ type: 'bit' }, 2, /value is 2, wanted true, false, 1 or 0/],
   [{ type: 'bool' }, 'on', /value is "on"/],
   [{ type: 'string', length: 2 }, 'abcd', 'abcd'],
-  [{ type: 'string', length: 2 }, 'äbcd', /value has 5 bytes, at most 4 fit/],
+  [{ type: 'string', length: 2 }, 'äbcd', 'äbcd'],
+  [{ type: 'string', length: 2 }, 'abcde', /value has 5 characters, at most 4 fit/],
   [{ type: 'string', length: 2 }, 7, /value is 7, wanted text/],
 ]
 

@@ -110,10 +110,7 @@ export class FaultyBus {
         say(this.#noise())
         return
       default:
-        // One that lies about its function or length and comes late on top answers another request in every detail.
-        this.#process(unit, this.#soon(), (delayed) =>
-          delayed ? this.#sound(unit, pdu) : this.#spoilt(unit, pdu, fault),
-        )
+        this.#process(unit, this.#soon(), () => this.#spoilt(unit, pdu, fault))
         return
     }
   }
@@ -129,15 +126,9 @@ export class FaultyBus {
     const sound = frame(unit.unitId, reply)
     switch (fault) {
       case 'wrong function':
-        return frame(
-          unit.unitId,
-          reply.map((byte, index) => (index === 0 ? byte ^ 0x07 : byte)),
-        )
-      case 'wrong length': {
-        const longer = Uint8Array.of(...reply, 1, 2)
-        if ((reply[0] ?? 0) <= 4) longer[1] = (longer[1] ?? 0) + 2
-        return frame(unit.unitId, longer)
-      }
+        return frame(unit.unitId, Uint8Array.of(strangeFunction(reply[0] ?? 0), ...reply.subarray(1)))
+      case 'wrong length':
+        return frame(unit.unitId, ofStrangeLength(reply))
       case 'bad checksum': {
         const bit = chance.between(8, sound.length * 8 - 1)
         return sound.map((byte, index) => (index === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte))
@@ -155,7 +146,7 @@ export class FaultyBus {
   }
 
   /** A unit has one processor: a later request is never answered before an earlier one; it may be missed meanwhile. */
-  #process(unit: BusRegisters, afterMs: number, act: (delayed: boolean) => Uint8Array | undefined): void {
+  #process(unit: BusRegisters, afterMs: number, act: () => Uint8Array | undefined): void {
     const { clock, chance, say } = this.#options
     const now = clock.mono()
     const freeAt = this.#freeAt.get(unit.unitId) ?? 0
@@ -164,7 +155,7 @@ export class FaultyBus {
     this.#freeAt.set(unit.unitId, at + 1)
     const inTwo = chance.hits(0.3)
     void clock.wait(at - now).then(async () => {
-      const bytes = act(at > now + afterMs)
+      const bytes = act()
       if (!bytes) return
       const cut = inTwo ? chance.between(0, bytes.length) : bytes.length
       if (cut > 0) say(bytes.subarray(0, cut))
@@ -197,4 +188,18 @@ export class FaultyBus {
  */
 function isItsOwnReply(pdu: Uint8Array): boolean {
   return pdu[0] === 5 || pdu[0] === 6 || pdu[0] === 22
+}
+
+/** A function that answers in the same form and is never asked for here: late on top, no other would be told from the truth. */
+function strangeFunction(code: number): number {
+  return code <= 4 ? 23 : 15
+}
+
+/** Two bytes more, or as many as no request here asks for, so that it stays wrong when it is late on top. */
+function ofStrangeLength(reply: Uint8Array): Uint8Array {
+  const code = reply[0] ?? 0
+  const extra = code === 3 || code === 4 ? 1 : code <= 2 ? 100 : 2
+  const longer = Uint8Array.of(...reply, ...new Uint8Array(extra).fill(1))
+  if (code <= 4) longer[1] = (longer[1] ?? 0) + extra
+  return longer
 }
