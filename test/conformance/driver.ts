@@ -30,9 +30,12 @@ export interface DriverRig {
   close(): Promise<void>
 }
 
+const TEST_TIMEOUT_MS = 60_000
+
 /** `makeRig` is called before each test. */
 export function driverConformance(name: string, makeRig: () => Promise<DriverRig>): void {
-  describe(`driver contract: ${name}`, () => {
+  // A driver that never settles must fail its test, not hang the run.
+  describe(`driver contract: ${name}`, { timeout: TEST_TIMEOUT_MS }, () => {
     let rig: DriverRig
     beforeEach(async () => {
       rig = await makeRig()
@@ -86,6 +89,31 @@ function connecting(rig: () => DriverRig): void {
     await driver.close()
     assert.equal(lost.length, 1)
     assert.ok(lost[0] instanceof LinkError)
+  })
+
+  it('that is closed while it opens rejects, and can be opened again', async () => {
+    const { driver, expected } = rig()
+    const opening = driver.open()
+    await driver.close()
+    await assert.rejects(opening, LinkError)
+    await driver.open()
+    assert.deepEqual(valuesOf(await readingOf(rig())), expected)
+  })
+
+  it('rejects between a loss and the next opening', async () => {
+    const { driver, device, sever, expected } = rig()
+    let lost = false
+    driver.onLost = () => {
+      lost = true
+    }
+    await driver.open()
+    sever(true)
+    await until(() => lost, { what: 'the loss' })
+    if (!driver.listen) await assert.rejects(driver.read(device, device.points), LinkError)
+    await driver.close()
+    sever(false)
+    await driver.open()
+    assert.deepEqual(valuesOf(await readingOf(rig())), expected)
   })
 
   it('does not report its own closing as a loss', async () => {
