@@ -121,7 +121,7 @@ export interface PlannedDevice {
   /** Usual time from request to reply. */
   readonly latencyMs?: number
   /** Polls left out because the connection was busy, since the start of the agent. */
-  readonly skipped?: number
+  readonly missedPolls?: number
   /** Empty: it speaks by itself, or nothing of it is read. */
   readonly polls: readonly PlannedPoll[]
 }

@@ -45,12 +45,12 @@ function reasonsOf(devices: readonly DeviceStatus[]): string {
   return [...new Set(devices.map(({ reason }) => reason ?? 'no reply'))].join(', ')
 }
 
-function ofLoad({ name, busy = 0, skippedLately = 0 }: ConnectionStatus): string[] {
-  if (skippedLately === 0 || busy < OVERLOADED) return []
-  const polls = skippedLately === 1 ? '1 poll was' : `${skippedLately} polls were`
+function ofLoad({ name, busy = 0, missedPollsLately = 0 }: ConnectionStatus): string[] {
+  if (missedPollsLately === 0 || busy < OVERLOADED) return []
+  const polls = missedPollsLately === 1 ? '1 poll was' : `${missedPollsLately} polls were`
   const hint = 'longer intervals, fewer points or a faster line help: tidegate plan'
   return [
-    `connection ${name} is in use ${Math.round(busy * 100)} % of the time and cannot keep up: ${polls} left out in the last minute (${hint})`,
+    `connection ${name} is in use ${Math.round(busy * 100)} % of the time and cannot keep up: ${polls} missed in the last minute (${hint})`,
   ]
 }
 

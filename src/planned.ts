@@ -30,7 +30,7 @@ function plannedConnection({ connection, poller }: Place, running: boolean): Pla
         ...plannedDevice(device),
         ...(running && own ? { state: own.state } : {}),
         ...(own?.latencyMs === undefined ? {} : { latencyMs: own.latencyMs }),
-        ...(own?.skipped === undefined ? {} : { skipped: own.skipped }),
+        ...(own?.missedPolls === undefined ? {} : { missedPolls: own.missedPolls }),
         polls: polls
           .filter((poll) => poll.device === device.name)
           .map(({ intervalMs = 0, schedule, reads }) => ({

@@ -40,7 +40,7 @@ export interface ConnectionStatus {
   /** Share of the last minute in which it was in use, 0..1. Absent: all its devices speak by themselves. */
   readonly busy?: number
   /** Polls left out in the last minute because it was in use when they were due. */
-  readonly skippedLately?: number
+  readonly missedPollsLately?: number
   /** What seems to be wrong with it while it is open: all replies damaged, for one. */
   readonly suspicion?: { readonly code: string; readonly message: string; readonly hint: string }
 }
@@ -57,7 +57,7 @@ export interface DeviceStatus {
   /** Usual time from request to reply, as far as it was measured. */
   readonly latencyMs?: number
   /** Polls left out since the start because the connection was busy. Absent: it speaks by itself. */
-  readonly skipped?: number
+  readonly missedPolls?: number
   readonly points: readonly PointStatus[]
 }
 

@@ -49,14 +49,14 @@ const table: readonly [what: string, ConnectionStatus, readonly DeviceStatus[], 
     devices(3, [0, 1, 2], 'crc'),
     ['connection bus: the last 9 replies were damaged (compare the line settings)'],
   ],
-  ['a busy bus that keeps up', bus({ busy: 0.99, skippedLately: 0 }), devices(3, []), []],
-  ['polls that a command displaced', bus({ busy: 0.3, skippedLately: 2 }), devices(3, []), []],
+  ['a busy bus that keeps up', bus({ busy: 0.99, missedPollsLately: 0 }), devices(3, []), []],
+  ['polls that a command displaced', bus({ busy: 0.3, missedPollsLately: 2 }), devices(3, []), []],
   [
     'an overloaded bus',
-    bus({ busy: 0.996, skippedLately: 14 }),
+    bus({ busy: 0.996, missedPollsLately: 14 }),
     devices(3, []),
     [
-      'connection bus is in use 100 % of the time and cannot keep up: 14 polls were left out in the last minute (longer intervals, fewer points or a faster line help: tidegate plan)',
+      'connection bus is in use 100 % of the time and cannot keep up: 14 polls were missed in the last minute (longer intervals, fewer points or a faster line help: tidegate plan)',
     ],
   ],
 ]

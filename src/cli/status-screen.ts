@@ -75,7 +75,7 @@ function pointText({ name, value, error, unit, quality }: PointStatus): string {
 }
 
 function connectionProblems(connection: ConnectionStatus, devices: readonly DeviceStatus[]): string[] {
-  const { problem, suspicion, skippedLately = 0 } = connection
+  const { problem, suspicion, missedPollsLately = 0 } = connection
   if (problem !== undefined && connection.state !== 'open') {
     return [problem.hint === undefined ? problem.message : `${problem.message} (${problem.hint})`]
   }
@@ -84,7 +84,7 @@ function connectionProblems(connection: ConnectionStatus, devices: readonly Devi
     ...(connection.state === 'paused' ? ['polling is paused'] : []),
     ...(connection.state === 'lent' ? ['used by a tool, nothing is polled'] : []),
     ...(suspicion ? [suspicion.message] : []),
-    ...(skippedLately > 0 ? [`${formatNumberOf(skippedLately, 'poll')} left out in the last minute`] : []),
+    ...(missedPollsLately > 0 ? [`${formatNumberOf(missedPollsLately, 'poll')} missed in the last minute`] : []),
   ]
   const more = silent.length - DEVICE_PROBLEMS_MAX
   return [...notes, ...(more > 0 ? [...silent.slice(0, DEVICE_PROBLEMS_MAX), `${more} more`] : silent)]

@@ -19,9 +19,9 @@ export class PolledDevice {
   /** For how long it occupied the connection, in ms. */
   readonly busy = new LastMinute()
   health: Health
-  /** Turns missed because the bus was busy. */
-  skipped = 0
-  readonly skippedLately = new LastMinute()
+  /** Polls missed because the bus was busy. */
+  missedPolls = 0
+  readonly missedPollsLately = new LastMinute()
   /** When its last turn began. */
   servedAt = Number.NEGATIVE_INFINITY
   /** When it spoke last by itself. */
@@ -110,8 +110,8 @@ export class PolledDevice {
   /** What is due. */
   takeTurn(now: number): readonly PointSettings[] {
     const { points, missed } = this.timetable.take()
-    this.skipped += missed
-    if (missed > 0) this.skippedLately.add(now, missed)
+    this.missedPolls += missed
+    if (missed > 0) this.missedPollsLately.add(now, missed)
     return points
   }
 
@@ -141,8 +141,8 @@ export class PolledDevice {
 
   status(connection: string, now: number): Omit<DeviceStatus, 'points'> {
     const { health } = this
-    const skipped = this.speaks ? {} : { skipped: this.skipped }
-    const common = { name: this.name, connection, state: health.state, sinceMs: now - health.since, ...skipped }
+    const missed = this.speaks ? {} : { missedPolls: this.missedPolls }
+    const common = { name: this.name, connection, state: health.state, sinceMs: now - health.since, ...missed }
     if (health.state !== 'offline') return common
     const nextProbeInMs = Math.max(0, this.dueAt() - now)
     return { ...common, reason: health.reason, ...(Number.isFinite(nextProbeInMs) && { nextProbeInMs }) }

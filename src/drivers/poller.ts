@@ -204,7 +204,7 @@ export class Poller {
 
   /**
    * The port or socket itself, for other line settings: the driver is closed, `use` has it for as long as it takes, then
-   * polling goes on. Nobody is declared dead for that; the polls that were due meanwhile count as skipped. Works also when
+   * polling goes on. Nobody is declared dead for that; the polls that were due meanwhile count as missed. Works also when
    * the connection cannot be opened. `signal` ends the waiting; the one given to `use` also when the gateway stops, which
    * does not wait for it. Rejects as `use` does.
    */
@@ -260,14 +260,14 @@ export class Poller {
     return { connection, devices }
   }
 
-  /** Turns that were missed because the connection was busy. */
-  get skippedTurns(): number {
-    return this.#devices.reduce((sum, device) => sum + device.skipped, 0)
+  /** Polls that were missed because the connection was busy. */
+  get missedPolls(): number {
+    return this.#devices.reduce((sum, device) => sum + device.missedPolls, 0)
   }
 
-  #load(now: number): Required<Pick<ConnectionStatus, 'busy' | 'skippedLately'>> {
-    const skipped = this.#devices.reduce((sum, device) => sum + device.skippedLately.sum(now), 0)
-    return { busy: this.#calls.busyShare(now), skippedLately: Math.round(skipped) }
+  #load(now: number): Required<Pick<ConnectionStatus, 'busy' | 'missedPollsLately'>> {
+    const missed = this.#devices.reduce((sum, device) => sum + device.missedPollsLately.sum(now), 0)
+    return { busy: this.#calls.busyShare(now), missedPollsLately: Math.round(missed) }
   }
 
   /** One job or one poll; resolves with how long there is nothing to do, in ms. */

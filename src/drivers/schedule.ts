@@ -31,21 +31,21 @@ export interface Turn {
   readonly points: readonly PointSettings[]
   readonly groups: readonly PollGroup[]
   /** Turns that were missed because the bus was busy: counted, never made up for. */
-  readonly skipped: number
+  readonly missed: number
 }
 
 /** Everything that is due at `now`. The next due time is the first one after now. */
 export function takeTurn(groups: readonly PollGroup[], now: number): Turn {
   const points: PointSettings[] = []
-  let skipped = 0
+  let missed = 0
   const after = groups.map((group) => {
     if (group.dueAt > now) return group
     points.push(...group.points)
     const passed = Math.floor((now - group.dueAt) / group.intervalMs)
-    skipped += passed
+    missed += passed
     return { ...group, dueAt: group.dueAt + (passed + 1) * group.intervalMs }
   })
-  return { points, groups: after, skipped }
+  return { points, groups: after, missed }
 }
 
 /** How a wall clock that is known shifts due times. */

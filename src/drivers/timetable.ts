@@ -92,7 +92,7 @@ export class Timetable {
     const turn = takeTurn(this.#groups, this.#mono)
     this.#groups = this.#onGrid(turn.groups)
     const due = this.#crons.filter((cron) => cron.isDue)
-    const missed = due.reduce((sum, cron) => sum + cron.take(), turn.skipped)
+    const missed = due.reduce((sum, cron) => sum + cron.take(), turn.missed)
     return { points: [...turn.points, ...due.flatMap((cron) => cron.points)], missed }
   }
 

@@ -84,7 +84,7 @@ export class Turns {
       probeMs: timeoutMs,
       patienceMs: PROBE_PATIENCE_MS,
       lastProbeAt: this.#lastProbeAt,
-      isOverloaded: this.#devices.some((device) => device.skippedLately.sum(now) > 0),
+      isOverloaded: this.#devices.some((device) => device.missedPollsLately.sum(now) > 0),
     })
     const lookInMs = this.#devices.some((device) => device.timetable.goesByWall) ? WALL_LOOK_MS : inMs
     return { device: next?.device, inMs: Math.min(inMs, lookInMs) }

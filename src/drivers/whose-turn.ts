@@ -17,7 +17,7 @@ export interface TurnLimits {
   /** A probe that has given way to polls for so long does not any more, unless there was another one meanwhile. */
   readonly patienceMs: number
   readonly lastProbeAt: number
-  /** There is more to do than time: polls were skipped lately. */
+  /** There is more to do than time: polls were missed lately. */
   readonly isOverloaded: boolean
 }
 

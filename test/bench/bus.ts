@@ -79,17 +79,17 @@ try {
   }
   await until(isSettled, { what: 'seven units online, three offline', timeoutMs: 60_000 })
   for (const times of readings.values()) times.splice(0)
-  const skippedBefore = poller.status().devices.reduce((sum, device) => sum + (device.skipped ?? 0), 0)
+  const missedBefore = poller.status().devices.reduce((sum, device) => sum + (device.missedPolls ?? 0), 0)
   await delay(SECONDS * 1_000)
   const { connection, devices: states } = poller.status()
   const gaps = alive.flatMap(({ name }) => gapsOf(readings.get(name) ?? []))
   const off = gaps.map((gap) => Math.abs(gap - INTERVAL_MS)).toSorted((a, b) => a - b)
   const at = (share: number) => (off[Math.min(off.length - 1, Math.floor(off.length * share))] ?? Number.NaN).toFixed(0)
-  const skipped = states.reduce((sum, device) => sum + (device.skipped ?? 0), 0) - skippedBefore
+  const missed = states.reduce((sum, device) => sum + (device.missedPolls ?? 0), 0) - missedBefore
   const latency = states.flatMap(({ latencyMs }) => (latencyMs === undefined ? [] : [latencyMs]))
   const due = (alive.length * SECONDS * 1_000) / INTERVAL_MS
   console.log(`\n${UNITS} units at 9600 baud, ${DEAD.length} dead, ${REGISTERS} registers each second, ${SECONDS} s`)
-  console.log(`readings of the ${alive.length} others: ${gaps.length + alive.length} of ${due} due, ${skipped} skipped`)
+  console.log(`readings of the ${alive.length} others: ${gaps.length + alive.length} of ${due} due, ${missed} polls missed`)
   console.log(`off their interval of ${INTERVAL_MS} ms: median ${at(0.5)} ms, p99 ${at(0.99)} ms, worst ${at(1)} ms`)
   console.log(
     `bus busy ${((connection.busy ?? 0) * 100).toFixed(0)} %; the wire alone needs ${((alive.length * WIRE_MS) / 10).toFixed(0)} %`,

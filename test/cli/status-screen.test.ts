@@ -67,7 +67,7 @@ test('a connection that a tool uses, that is overloaded or answers rubbish says 
     return rowOf(statusOf({ connections }), 'bus-a')
   }
   assert.match(screenOf({ state: 'lent' }), /! used by a tool, nothing is polled$/)
-  assert.match(screenOf({ busy: 0.997, skippedLately: 14 }), / 100 % .*! 14 polls left out in the last minute$/)
+  assert.match(screenOf({ busy: 0.997, missedPollsLately: 14 }), / 100 % .*! 14 polls missed in the last minute$/)
   const suspicion = { code: 'damaged', message: 'the last 9 replies were damaged', hint: 'compare the line settings' }
   assert.match(screenOf({ suspicion }), /! the last 9 replies were damaged$/)
 })

@@ -28,7 +28,7 @@ describe('a bus of ten units at 9600 baud, three of them dead', () => {
       const settledMs = Math.ceil((3 * timeoutMs) / intervalMs + 1) * intervalMs
       const minutes = 10
       await clock.advance(settledMs + minutes * 60_000 - 1)
-      const skippedAtStart = settledMs / intervalMs
+      const missedAtStart = settledMs / intervalMs
       for (const name of names.filter((each) => !dead.includes(each))) {
         const polls = times(`read ${name}`).filter((at) => at >= settledMs)
         assert.equal(polls.length, (minutes * 60_000) / intervalMs, `${name} was polled ${polls.length} times`)
@@ -36,8 +36,8 @@ describe('a bus of ten units at 9600 baud, three of them dead', () => {
           const lateMs = at - settledMs - index * intervalMs
           assert.ok(lateMs >= 0 && lateMs < intervalMs, `${name} was ${lateMs} ms late`)
         })
-        const skipped = poller.status().devices.find((device) => device.name === name)?.skipped ?? 0
-        assert.ok(skipped <= skippedAtStart, `${name} skipped ${skipped}`)
+        const missed = poller.status().devices.find((device) => device.name === name)?.missedPolls ?? 0
+        assert.ok(missed <= missedAtStart, `${name} missed ${missed}`)
       }
       for (const name of dead) {
         const probes = times(`read ${name} power`)
@@ -76,9 +76,9 @@ describe('a slow device', () => {
     const slow = times('read slow').length
     assert.ok(slow >= 40, `the slow one was polled ${slow} times`)
     for (const name of ['a', 'b', 'c']) {
-      const { skipped = 0 } = poller.status().devices.find((device) => device.name === name) ?? {}
+      const { missedPolls: missed = 0 } = poller.status().devices.find((device) => device.name === name) ?? {}
       // Each of its polls costs the others what it takes; none of them loses more than that.
-      assert.ok(skipped <= slow * 3, `${name} skipped ${skipped} while the slow one was polled ${slow} times`)
+      assert.ok(missed <= slow * 3, `${name} missed ${missed} while the slow one was polled ${slow} times`)
       assert.ok(times(`read ${name}`).length >= slow, `${name} was polled ${times(`read ${name}`).length} times`)
     }
     await poller.stop()
@@ -99,7 +99,7 @@ describe('a slow device', () => {
 })
 
 describe('a device that comes back', () => {
-  it('says for how long it was away, and the polls of that time do not count as skipped', async () => {
+  it('says for how long it was away, and the polls of that time do not count as missed', async () => {
     const { clock, driver, poller, events } = rigWith([meter('a'), meter('b')])
     poller.start()
     await clock.advance(1_500)
@@ -111,7 +111,7 @@ describe('a device that comes back', () => {
     assert.deepEqual(offline, { event: 'device_offline', device: 'a', reason: 'timeout' })
     assert.equal(online?.event, 'device_online')
     assert.ok((online?.awayMs ?? 0) > 40_000 - 1_000 && (online?.awayMs ?? 0) < 80_000, `${online?.awayMs}`)
-    assert.equal(poller.skippedTurns, 0)
+    assert.equal(poller.missedPolls, 0)
     await poller.stop()
   })
 

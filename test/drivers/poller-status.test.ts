@@ -57,7 +57,7 @@ describe('a peer that lets us in and then answers rubbish', () => {
 })
 
 describe('the status', () => {
-  it('shows how busy the connection is, skipped polls, and the latency that the driver knows', async () => {
+  it('shows how busy the connection is, missed polls, and the latency that the driver knows', async () => {
     const { clock, driver, poller } = rigWith([meter('a'), meter('b')])
     driver.slowMs.set('a', 100)
     driver.slowMs.set('b', 150)
@@ -68,10 +68,10 @@ describe('the status', () => {
     assert.ok(Math.abs((connection.busy ?? 0) - 0.25) < 0.01, `${connection.busy}`)
     assert.deepEqual([connection.exchanges, connection.failures], [7, 1])
     assert.deepEqual(
-      devices.map(({ latencyMs, skipped }) => ({ latencyMs, skipped })),
+      devices.map(({ latencyMs, missedPolls }) => ({ latencyMs, missedPolls })),
       [
-        { latencyMs: 100, skipped: 0 },
-        { latencyMs: undefined, skipped: 0 },
+        { latencyMs: 100, missedPolls: 0 },
+        { latencyMs: undefined, missedPolls: 0 },
       ],
     )
     await poller.stop()
@@ -97,12 +97,12 @@ describe('the status', () => {
     await clock.advance(1_500)
     driver.slowMs.set('a', 1_900)
     await clock.advance(120_000)
-    const { skippedLately = 0, busy = 0 } = poller.status().connection
-    assert.ok(skippedLately >= 25 && skippedLately <= 35, `${skippedLately}`)
+    const { missedPollsLately = 0, busy = 0 } = poller.status().connection
+    assert.ok(missedPollsLately >= 25 && missedPollsLately <= 35, `${missedPollsLately}`)
     assert.ok(busy > 0.9)
     driver.slowMs.clear()
     await clock.advance(70_000)
-    assert.equal(poller.status().connection.skippedLately, 0)
+    assert.equal(poller.status().connection.missedPollsLately, 0)
     await poller.stop()
   })
 
@@ -195,8 +195,8 @@ describe('devices that speak and devices that are asked, on one line', () => {
     driver.handlers?.onReading('scale', [{ point: 'weight', value: 1 }])
     assert.deepEqual([poller.isOnline('scale'), poller.isOnline('gauge')], [true, false])
     const [speaking, asked] = poller.status().devices
-    assert.equal(speaking?.skipped, undefined)
-    assert.equal(asked?.skipped, 0)
+    assert.equal(speaking?.missedPolls, undefined)
+    assert.equal(asked?.missedPolls, 0)
     assert.deepEqual(
       poller.plan().map(({ device }) => device),
       ['gauge'],

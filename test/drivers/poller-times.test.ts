@@ -72,7 +72,7 @@ describe('intervals', () => {
       gaps.join(' '),
     )
     assert.ok(polls.length >= 40 && polls.length <= 44, `${polls.length} polls in seven minutes`)
-    assert.equal(poller.skippedTurns, 0)
+    assert.equal(poller.missedPolls, 0)
     await poller.stop()
   })
 
@@ -160,7 +160,7 @@ describe('a schedule', () => {
       ['power', 'energy'],
     )
     assert.ok(readings.slice(1).every(({ samples }) => samples.length === 1))
-    assert.equal(poller.skippedTurns, 0)
+    assert.equal(poller.missedPolls, 0)
     await poller.stop()
   })
 })

@@ -94,7 +94,7 @@ describe('exploring', () => {
 })
 
 describe('lending the port', () => {
-  it('closes the driver, declares nobody dead, and counts the polls that were skipped', async () => {
+  it('closes the driver, declares nobody dead, and counts the polls that were missed', async () => {
     const { clock, driver, poller, events, times } = rigWith([meter('a')])
     poller.start()
     await clock.advance(1_500)
@@ -111,7 +111,7 @@ describe('lending the port', () => {
     assert.deepEqual(seen, ['lent', 'close'])
     assert.deepEqual(times('open'), [0, 6_500])
     assert.deepEqual(times('read a'), [0, 1_000, 6_500, 7_000, 8_000])
-    assert.equal(poller.status().devices[0]?.skipped, 4)
+    assert.equal(poller.status().devices[0]?.missedPolls, 4)
     assert.deepEqual(events, [{ event: 'device_online', device: 'a' }])
     assert.equal(poller.status().connection.state, 'open')
     await poller.stop()

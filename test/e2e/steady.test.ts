@@ -66,7 +66,7 @@ test('the same over a serial line', async (t) => {
   const line = await startSerialLine(t, folder)
   const device = await Device.startRtu(folder, line.deviceEnd)
   atEnd(t, () => device.end())
-  const connection = `{ type: modbus-rtu, port: ${line.agentEnd}, line: 115200 8N1, timeout: 300ms }`
+  const connection = `{ type: modbus-rtu, port: ${line.agentEnd}, line: 115200 8N1, timeout: 3s, min_timeout: 3s }`
   const agent = startAgent(t, { folder, config: countingConfig({ connection, cloudPort: cloud.network.port }) })
   await until(() => numbersIn(cloud.records()).length > 30, { what: '30 readings to arrive', timeoutMs: 20_000 })
   await device.end()

@@ -21,7 +21,7 @@ export function statusOf(changes: Partial<Status> = {}): Status {
         opens: 1,
         failedOpens: 0,
         busy: 0.124,
-        skippedLately: 0,
+        missedPollsLately: 0,
       },
     ],
     devices: [
@@ -31,7 +31,7 @@ export function statusOf(changes: Partial<Status> = {}): Status {
         state: 'online',
         sinceMs: 60_000,
         latencyMs: 38.4,
-        skipped: 0,
+        missedPolls: 0,
         points: [{ name: 'power', value: 12.4, quality: 'good', unit: 'kW', ageMs: 400 }],
       },
     ],

@@ -45,11 +45,11 @@ function notPolled({ polls }: PlannedDevice): string[] {
 }
 
 /** What was learnt from it. */
-function factsOf({ state, latencyMs, skipped }: PlannedDevice): string {
+function factsOf({ state, latencyMs, missedPolls }: PlannedDevice): string {
   const facts = [
     ...(state === undefined || state === 'online' ? [] : [`! ${state}`]),
     ...(latencyMs === undefined ? [] : [`usually answers in ${Math.max(1, Math.round(latencyMs))} ms`]),
-    ...(skipped ? [`${skipped} polls skipped (bus busy)`] : []),
+    ...(missedPolls ? [`${formatNumberOf(missedPolls, 'poll')} missed (bus busy)`] : []),
   ]
   return facts.join(' · ')
 }

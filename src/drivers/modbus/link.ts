@@ -67,6 +67,8 @@ export class Link {
   answers = 0
   /** Exchanges in a row in which bytes came and no sound frame of anybody. */
   damagedInARow = 0
+  /** The last exchange was given up before the time that the configuration allows, by a guess that had been right so far. */
+  gaveUpEarly = false
   /** Of the last exchange: from sending to the end of the reply, or to giving up, ms. */
   tookMs = 0
   readonly #port: Port
@@ -125,6 +127,8 @@ export class Link {
       return { ok: false, code: 'io' }
     }
     this.#lastEndAt = this.#clock.precise()
+    const guessed = options.timeoutMs === undefined && timeoutMs < this.#timing.timeoutMs
+    this.gaveUpEarly = guessed && final.at === 'failed' && final.code === 'timeout' && this.#paceOf(unitId).lost === 1
     for (const trouble of final.troubles) this.#count(trouble)
     if (final.troubles.includes('echo')) this.#echoes = true
     if (final.rest.length > 0) this.#unasked(final.rest)

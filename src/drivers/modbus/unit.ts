@@ -69,8 +69,16 @@ export class Unit {
     return this.#memory.owed.length > 0
   }
 
-  /** Reads a range; never takes a reply for it that a former request is owed. */
+  /**
+   * Reads a range; never takes a reply for it that a former request is owed. A unit that has always been quick and is not now
+   * is asked once more and waited for in full, before anybody calls it silent.
+   */
   async read(range: ReadRange, options: { readonly timeoutMs?: number } = {}): Promise<Outcome<Uint8Array>> {
+    const outcome = await this.#readOnce(range, options)
+    return !outcome.ok && this.#link.gaveUpEarly ? this.#readOnce(range, options) : outcome
+  }
+
+  async #readOnce(range: ReadRange, options: { readonly timeoutMs?: number }): Promise<Outcome<Uint8Array>> {
     await this.#quiet()
     const functionCode = readFunctions[range.register]
     const countMax = isBitTable(range.register) ? BITS_MAX : REGISTERS_MAX

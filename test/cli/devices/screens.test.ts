@@ -90,7 +90,7 @@ const bus: PlannedConnection = {
       unitId: 1,
       state: 'online',
       latencyMs: 21.4,
-      skipped: 3,
+      missedPolls: 3,
       polls: [
         {
           intervalMs: 5000,
@@ -121,7 +121,7 @@ test('plan: requests by interval or schedule, and what was learnt', () => {
     '  main-meter (1)  5s         input 0..79     80  201 ms  u1, u2, u3 and 1 more',
     '                             input 200        1  31 ms   odd',
     '                  0 0 * * *  holding 1        1  -       day',
-    '                  usually answers in 21 ms · 3 polls skipped (bus busy)',
+    '                  usually answers in 21 ms · 3 polls missed (bus busy)',
     '  scale (2)       -          speaks by itself, or is only written to',
     '                  ! offline',
     '  main-meter input 200: refused together with others (exception 2)',
