@@ -36,6 +36,11 @@ export const systemClock: Clock = {
     }),
 }
 
+/** ms for people and programs that look at them: no more digits than are measured. */
+export function hundredths(ms: number): number {
+  return Math.round(ms * 100) / 100
+}
+
 function hrtimeMs(): number {
   const [seconds, nanoseconds] = process.hrtime()
   return seconds * 1000 + nanoseconds / 1e6

@@ -57,6 +57,14 @@ export interface WriteOrder {
   readonly value: PlainValue
 }
 
+/** POST /api/v1/devices/NAME/check takes a WriteOrder, too: the point takes the value. */
+export interface CheckAnswer {
+  readonly device: string
+  readonly point: string
+  /** As it would be sent. */
+  readonly value: PlainValue
+}
+
 export interface WriteAnswer {
   readonly device: string
   readonly point: string
@@ -101,10 +109,12 @@ export interface PlanReport {
 export interface PlannedConnection {
   readonly name: string
   readonly type: string
-  /** "9600 8N1", or host and port. */
+  /** For people: "9600 8N1", or host and port. */
   readonly line: string
-  /** Serial port. */
-  readonly port?: string
+  /** Absent on a serial port. */
+  readonly host?: string
+  /** Of the host, or the path of the serial port. */
+  readonly port: number | string
   /** Absent without an agent. */
   readonly state?: string
   /** Share of the last minute in which the connection was in use; 1 is all of it. */
@@ -120,7 +130,7 @@ export interface PlannedDevice {
   readonly state?: 'unknown' | 'online' | 'offline'
   /** Usual time from request to reply. */
   readonly latencyMs?: number
-  /** Polls left out because the connection was busy, since the start of the agent. */
+  /** Polls missed because the connection was busy, since the start of the agent. */
   readonly missedPolls?: number
   /** Empty: it speaks by itself, or nothing of it is read. */
   readonly polls: readonly PlannedPoll[]
@@ -131,11 +141,11 @@ export interface PlannedPoll {
   /** 0: by `schedule`. */
   readonly intervalMs: number
   readonly schedule?: string
-  readonly reads: readonly PlannedRequest[]
+  readonly reads: readonly PollRequest[]
 }
 
 /** One request. */
-export interface PlannedRequest {
+export interface PollRequest {
   /** "input 0..33" */
   readonly range: string
   /** Registers or bits asked for, holes included. */
@@ -169,7 +179,9 @@ export type WatchLine =
 export interface DeviceTools {
   plan(): Promise<PlanReport>
   read(device: string, order: ReadOrder): Promise<ReadAnswer>
-  /** Rejects when the device refused, did not answer, or the value does not fit. */
+  /** Would it be sent? Nothing is. Rejects with GatewayError('usage') when the point does not take the value. */
+  check(device: string, order: WriteOrder): Promise<CheckAnswer>
+  /** Rejects as `check` does, and when the device refused or did not answer. */
   write(device: string, order: WriteOrder): Promise<WriteAnswer>
   /** Ends early, with GatewayError('conflict'), when the signal says that nobody waits any more. */
   ask(connection: string, order: RawOrder, signal?: AbortSignal): Promise<readonly RawReply[]>

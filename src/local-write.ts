@@ -27,9 +27,13 @@ export async function readBackOf(
 ): Promise<Pick<WriteAnswer, 'result' | 'error'> & { readonly readBack?: Value }> {
   if (point.access === 'wo') return { result: 'unread', error: 'write_only' }
   try {
-    const [sample] = await poller.readNow(device.name, [point.name])
-    if (sample?.value === undefined) return { result: 'unread', error: sample?.error ?? 'io' }
-    return { result: isSame(point, value, sample.value) ? 'verified' : 'differs', readBack: sample.value }
+    const { name, scaleFrom } = point
+    const samples = await poller.readNow(device.name, [name, ...(scaleFrom === undefined ? [] : [scaleFrom])])
+    const sampleOf = (wanted: string | undefined) => samples.find((sample) => sample.point === wanted)
+    const got = sampleOf(name)?.value
+    if (got === undefined) return { result: 'unread', error: sampleOf(name)?.error ?? 'io' }
+    const isWritten = isSame(point, { wanted: value, got, power: sampleOf(scaleFrom)?.value })
+    return { result: isWritten ? 'verified' : 'differs', readBack: got }
   } catch (error) {
     if (error instanceof LinkError || error instanceof WriteError) return { result: 'unread', error: error.code }
     throw error

@@ -1,4 +1,6 @@
 /** The poll plan as plain data. */
+
+import { hundredths } from './clock.ts'
 import type { PlannedConnection, PlannedDevice, PlanReport, PointFacts } from './device-api.ts'
 import { describeConnection } from './drivers/line.ts'
 import type { Poller } from './drivers/poller.ts'
@@ -21,7 +23,8 @@ function plannedConnection({ connection, poller }: Place, running: boolean): Pla
     name: connection.name,
     type: connection.type,
     line: describeConnection(connection),
-    ...('host' in connection ? {} : { port: connection.port }),
+    ...('host' in connection ? { host: connection.host } : {}),
+    port: connection.port,
     ...(running ? { state: state.state } : {}),
     ...(running && state.busy !== undefined ? { busy: state.busy } : {}),
     devices: connection.devices.map((device) => {
@@ -36,7 +39,7 @@ function plannedConnection({ connection, poller }: Place, running: boolean): Pla
           .map(({ intervalMs = 0, schedule, reads }) => ({
             intervalMs,
             ...(schedule === undefined ? {} : { schedule }),
-            reads,
+            reads: reads.map((read) => ({ ...read, wireMs: hundredths(read.wireMs) })),
           })),
       }
     }),

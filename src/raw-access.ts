@@ -1,8 +1,8 @@
 /** Questions to a device that nobody has described yet, and their answers as plain data. */
+import { hundredths } from './clock.ts'
 import type { RawQuestion, RawReply } from './device-api.ts'
 import type { Explorer } from './drivers/driver.ts'
-import { type CodecOptions, decode, decodeBit, decodePower } from './drivers/modbus/codec.ts'
-import { isBitTable, widthOf } from './drivers/modbus/registers.ts'
+import { type AskRanges, type RangeAnswer, readByRanges } from './drivers/modbus/raw-points.ts'
 import { GatewayError } from './errors.ts'
 import type { Sample } from './model.ts'
 import type { DeviceSettings, PointSettings } from './settings.ts'
@@ -20,8 +20,8 @@ export async function askOne(explorer: Explorer, question: RawQuestion, options:
   const { unitId, ...range } = question
   const { timeoutMs } = options
   const answer = await explorer.readRaw(unitId, range, timeoutMs === undefined ? {} : { timeoutMs })
-  if (!answer.ok) return { ok: false, code: answer.code, tookMs: answer.tookMs }
-  return { ok: true, hex: Buffer.from(answer.bytes).toString('hex'), tookMs: answer.tookMs }
+  if (!answer.ok) return { ok: false, code: answer.code, tookMs: hundredths(answer.tookMs) }
+  return { ok: true, hex: Buffer.from(answer.bytes).toString('hex'), tookMs: hundredths(answer.tookMs) }
 }
 
 /** One after the other, until nobody waits any more. */
@@ -45,30 +45,17 @@ export function refuseWhenGone(signal: AbortSignal | undefined): void {
 /** A sample, with the bytes that it was made of, hexadecimal. */
 export type RawSample = Sample & { readonly raw?: string }
 
-/** Reads one point alone, so that value and bytes are of one reply. */
+/** Reads one point, and with it what holds its power of ten, so that value and bytes are of one reply. */
 export async function rawSample(explorer: Explorer, device: DeviceSettings, point: PointSettings): Promise<RawSample> {
-  const { name, register, address } = point
-  const answer = await explorer.readRaw(device.unitId, { register, address, count: widthOf(point) })
-  if (!answer.ok) return { point: name, error: answer.code }
-  if (isBitTable(register)) {
-    const on = ((answer.bytes[0] ?? 0) & 1) === 1
-    return { point: name, value: decodeBit(point, on), raw: on ? '01' : '00' }
+  const ask: AskRanges = async (ranges) => {
+    const answers: RangeAnswer[] = []
+    for (const { register, address, count } of ranges) {
+      answers.push(await explorer.readRaw(device.unitId, { register, address, count }))
+    }
+    return answers
   }
-  const raw = Buffer.from(answer.bytes).toString('hex')
-  const { value, error } = decode(point, answer.bytes, await scalingOf(explorer, device, point))
-  return value === undefined ? { point: name, error: error ?? 'invalid', raw } : { point: name, value, raw }
-}
-
-/** What the point that holds its power of ten says now. */
-async function scalingOf(
-  explorer: Explorer,
-  device: DeviceSettings,
-  { scaleFrom }: PointSettings,
-): Promise<CodecOptions> {
-  const source = device.points.find(({ name }) => name === scaleFrom)
-  if (!source) return {}
-  const { register, address } = source
-  const answer = await explorer.readRaw(device.unitId, { register, address, count: widthOf(source) })
-  const power = answer.ok ? decodePower(source, answer.bytes) : undefined
-  return power === undefined ? {} : { power }
+  const [answer] = await readByRanges(ask, [point], device)
+  const { value, error = 'invalid', raw: bytes } = answer ?? { error: 'write_only' }
+  const raw = bytes === undefined ? {} : { raw: Buffer.from(bytes).toString('hex') }
+  return value === undefined ? { point: point.name, error, ...raw } : { point: point.name, value, ...raw }
 }

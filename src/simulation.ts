@@ -3,6 +3,7 @@
  * from YAML, `drivers/simulator/` plays them. What both need to know of values is here too.
  */
 import type { Value } from './model.ts'
+import { floatRangeOf, integerRangeOf } from './point-types.ts'
 import type { LineSettings, PointSettings } from './settings.ts'
 
 export interface SimulationSettings {
@@ -16,7 +17,7 @@ interface SimulatedCommon {
   readonly units: readonly SimulatedUnitSettings[]
 }
 
-/** A server that takes connections of any number of masters. */
+/** A server that takes connections of any number of clients. */
 export interface SimulatedTcp extends SimulatedCommon {
   readonly type: 'modbus-tcp' | 'modbus-rtu-over-tcp'
   readonly host: string
@@ -25,7 +26,7 @@ export interface SimulatedTcp extends SimulatedCommon {
   /** The serial line behind the server, whose time every exchange takes; absent: none, replies come at once. */
   readonly line?: LineSettings
   /** What is answered for a unit that is not there: nothing, or this exception. */
-  readonly absent: 'silent' | 10 | 11
+  readonly unknownUnit: 'silent' | 10 | 11
 }
 
 export interface SimulatedSerial extends SimulatedCommon {
@@ -57,6 +58,8 @@ export interface SimulatedPointSettings {
   readonly point: PointSettings
   /** Absent: something plausible. */
   readonly value?: ValueShape
+  /** Nobody declared it: a model code, by which a scan knows the device. */
+  readonly isModelCode?: boolean
 }
 
 /** How a value behaves over time, in the unit of the point. */
@@ -146,29 +149,14 @@ export function holdable(point: Holding): { readonly min: number; readonly max: 
   return { min: Math.min(...ends), max: Math.max(...ends) }
 }
 
-function rawRange({ type, width }: Holding): { readonly min: number; readonly max: number } | undefined {
-  switch (type) {
-    case 'int16':
-      return { min: -(2 ** 15), max: 2 ** 15 - 1 }
-    case 'uint16':
-      return { min: 0, max: 2 ** 16 - 1 }
-    case 'int32':
-      return { min: -(2 ** 31), max: 2 ** 31 - 1 }
-    case 'uint32':
-      return { min: 0, max: 2 ** 32 - 1 }
-    case 'int64':
-      return { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER }
-    case 'uint64':
-      return { min: 0, max: Number.MAX_SAFE_INTEGER }
-    case 'float16':
-      return { min: -65_504, max: 65_504 }
-    case 'bcd16':
-      return { min: 0, max: 9_999 }
-    case 'bcd32':
-      return { min: 0, max: 99_999_999 }
-    case 'bits':
-      return { min: 0, max: 2 ** (width ?? 1) - 1 }
-    default:
-      return undefined
+/** Simulated values are numbers: of 64-bit integers those that a number holds exactly. */
+function rawRange(point: Holding): { readonly min: number; readonly max: number } | undefined {
+  const float = floatRangeOf(point.type)
+  if (float) return { min: -float.most, max: float.most }
+  const range = integerRangeOf(point)
+  if (!range) return undefined
+  return {
+    min: Math.max(Number(range.least), Number.MIN_SAFE_INTEGER),
+    max: Math.min(Number(range.most), Number.MAX_SAFE_INTEGER),
   }
 }

@@ -2,6 +2,7 @@
 import type { Clock } from './clock.ts'
 import type { DeviceDesk } from './device-api.ts'
 import { createDriver, type DriverOptions } from './drivers/catalog.ts'
+import { cronTimes, type NextTime } from './drivers/cron.ts'
 import { Poller } from './drivers/poller.ts'
 import type { LastValues } from './lastvalue/lastvalue.ts'
 import { deviceEventRecord, expiries, readingRecords } from './lastvalue/record.ts'
@@ -50,7 +51,7 @@ function createPollers(settings: Settings, parts: SouthboundParts & { readonly w
   const { clock, times, lastValues, watchers, append } = parts
   const devices = settings.connections.flatMap((connection) => connection.devices)
   const expiryOf = expiries(devices)
-  const reports = new Reports(devices)
+  const reports = new Reports(devices, { untilNextMs: untilNext(clock) })
   const commanded = new Set(settings.commands.map((command) => command.device))
   return settings.connections.map(
     (connection) =>
@@ -75,4 +76,14 @@ function createPollers(settings: Settings, parts: SouthboundParts & { readonly w
         },
       }),
   )
+}
+
+/** How long it is to the next time of a cron expression, by the wall clock as it is. */
+function untilNext(clock: Clock): (schedule: string) => number {
+  const known = new Map<string, NextTime>()
+  return (schedule) => {
+    const next = known.get(schedule) ?? cronTimes(schedule)
+    known.set(schedule, next)
+    return next(clock.wall()) - clock.wall()
+  }
 }

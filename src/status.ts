@@ -22,7 +22,7 @@ export interface Status {
 export interface ConnectionStatus {
   readonly name: string
   readonly type: string
-  /** "9600 8N1", or host and port. */
+  /** For people: "9600 8N1", or host and port. */
   readonly line: string
   /**
    * paused: open, but not polled while the outbox is full (when_full: pause_polling). lent: a tool has the port for a
@@ -39,7 +39,7 @@ export interface ConnectionStatus {
   readonly failedOpens?: number
   /** Share of the last minute in which it was in use, 0..1. Absent: all its devices speak by themselves. */
   readonly busy?: number
-  /** Polls left out in the last minute because it was in use when they were due. */
+  /** Polls missed in the last minute because it was in use when they were due. */
   readonly missedPollsLately?: number
   /** What seems to be wrong with it while it is open: all replies damaged, for one. */
   readonly suspicion?: { readonly code: string; readonly message: string; readonly hint: string }
@@ -56,7 +56,7 @@ export interface DeviceStatus {
   readonly nextProbeInMs?: number
   /** Usual time from request to reply, as far as it was measured. */
   readonly latencyMs?: number
-  /** Polls left out since the start because the connection was busy. Absent: it speaks by itself. */
+  /** Polls missed since the start because the connection was busy. Absent: it speaks by itself. */
   readonly missedPolls?: number
   readonly points: readonly PointStatus[]
 }

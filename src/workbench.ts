@@ -1,10 +1,20 @@
 /** What tools do with the devices of the pollers, between their polls: put together from its parts. */
 import type { Clock } from './clock.ts'
-import type { DeviceTools, RawOrder, RawReply, ReadAnswer, ReadOrder, WriteAnswer, WriteOrder } from './device-api.ts'
+import type {
+  CheckAnswer,
+  DeviceTools,
+  RawOrder,
+  RawReply,
+  ReadAnswer,
+  ReadOrder,
+  WriteAnswer,
+  WriteOrder,
+} from './device-api.ts'
 import { createDriver, type DriverOptions } from './drivers/catalog.ts'
 import { type Explorer, LinkError, WriteError } from './drivers/driver.ts'
 import type { Poller } from './drivers/poller.ts'
 import { GatewayError } from './errors.ts'
+import { fit } from './inbox/fit.ts'
 import { type LocalWrite, localWriteRecord, readBackOf, valueFor, type WriteOutcome } from './local-write.ts'
 import type { NewRecord } from './model.ts'
 import { factsOf, planReport } from './planned.ts'
@@ -73,15 +83,13 @@ export class Workbench implements DeviceTools {
     }
   }
 
+  async check(deviceName: string, order: WriteOrder): Promise<CheckAnswer> {
+    const { device, point, value } = this.#writable(deviceName, order)
+    return { device: device.name, point: point.name, value: plain(value) }
+  }
+
   async write(deviceName: string, order: WriteOrder): Promise<WriteAnswer> {
-    const { device, place } = this.#device(deviceName)
-    const point = pointOf(device, order.point)
-    if (point.access === 'ro') {
-      throw new GatewayError('usage', `${device.name}.${point.name} can only be read`, {
-        hint: 'access: rw on the point in the configuration, if the device takes writes there',
-      })
-    }
-    const value = valueFor(point, order.value)
+    const { device, point, value, place } = this.#writable(deviceName, order)
     await this.#ready(place)
     const before = this.#parts.clock.mono()
     await this.#write(place, { device, point, value })
@@ -97,6 +105,23 @@ export class Workbench implements DeviceTools {
       ...(point.unit === undefined ? {} : { unit: point.unit }),
       tookMs: this.#parts.clock.mono() - before,
     }
+  }
+
+  /** What is to be written where. Throws GatewayError('usage') when the point does not take the value. */
+  #writable(deviceName: string, order: WriteOrder): LocalWrite & { readonly place: Place } {
+    const { device, place } = this.#device(deviceName)
+    const point = pointOf(device, order.point)
+    const name = `${device.name}.${point.name}`
+    if (point.access === 'ro') {
+      throw new GatewayError('usage', `${name} can only be read`, {
+        hint: 'access: rw on the point in the configuration, if the device takes writes there',
+      })
+    }
+    const fitted = fit(point, valueFor(point, order.value))
+    if (fitted.ok) return { device, point, value: fitted.value, place }
+    throw new GatewayError('usage', `${name} is not written: ${fitted.reason}`, {
+      hint: 'type, min and max of the point stand in the configuration',
+    })
   }
 
   async ask(connectionName: string, order: RawOrder, signal?: AbortSignal): Promise<readonly RawReply[]> {
@@ -151,7 +176,7 @@ export class Workbench implements DeviceTools {
       if (!(error instanceof WriteError)) return told(Promise.reject(error))
       const maybe = error.happened === 'maybe'
       if (maybe) this.#note(job, { result: 'unknown', reason: error.code })
-      const text = `writing ${device.name}.${point.name} failed: ${error.message} (${error.code})`
+      const text = `${device.name}: ${error.message} (${error.code})`
       throw new GatewayError(error.code === 'range' ? 'usage' : 'bad_answer', text, {
         cause: error,
         ...(maybe && { hint: `it may have happened all the same: tidegate read ${device.name}.${point.name}` }),

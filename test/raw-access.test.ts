@@ -5,14 +5,21 @@ import type { Explorer, RawAnswer, RawRange } from '../src/drivers/driver.ts'
 import { askAll, rawSample } from '../src/raw-access.ts'
 import type { DeviceSettings, PointSettings } from '../src/settings.ts'
 
-/** Bytes by `input 0 2`; what is not there is refused. */
-function playing(registers: Readonly<Record<string, string>>): Explorer & { readonly asked: string[] } {
+type Image = Readonly<Record<string, string>>
+
+/** Bytes by `input 0 2`; what is not there is refused. `after`: from the second time on that it is asked. */
+function playing(
+  registers: Image,
+  { after = {} }: { readonly after?: Image } = {},
+): Explorer & { readonly asked: string[] } {
   const asked: string[] = []
   return {
     asked,
     async readRaw(unitId, { register, address, count }: RawRange): Promise<RawAnswer> {
-      asked.push(`${unitId} ${register} ${address} ${count}`)
-      const hex = registers[`${register} ${address} ${count}`]
+      const range = `${register} ${address} ${count}`
+      const isSecond = asked.includes(`${unitId} ${range}`)
+      asked.push(`${unitId} ${range}`)
+      const hex = (isSecond ? after[range] : undefined) ?? registers[range]
       if (hex === undefined) return { ok: false, code: 'exception_2', tookMs: 4 }
       return { ok: true, bytes: Buffer.from(hex, 'hex'), tookMs: 4 }
     },
@@ -37,17 +44,28 @@ function point(name: string, more: Partial<PointSettings>): PointSettings {
 }
 
 function deviceOf(...points: PointSettings[]): DeviceSettings {
-  return { name: 'd', unitId: 3, points } as unknown as DeviceSettings
+  return { name: 'd', unitId: 3, registersMax: 125, holeMax: 0, points } as unknown as DeviceSettings
 }
 
-test('value and bytes are of one reply; a power of ten is asked for as well', async () => {
+test('value, bytes and power of ten are of one reply', async () => {
+  const power = point('power', { scaleFrom: 'power_sf' })
+  const device = deviceOf(power, point('power_sf', { address: 1 }))
+  const explorer = playing({ 'input 0 2': '0905fffe' })
+  assert.deepEqual(await rawSample(explorer, device, power), { point: 'power', value: 23.09, raw: '0905' })
+  assert.deepEqual(explorer.asked, ['3 input 0 2'])
+})
+
+test('a power of ten that cannot be read together with the value is read before and after it', async () => {
   const power = point('power', { scaleFrom: 'power_sf' })
   const device = deviceOf(power, point('power_sf', { address: 1 }))
   const explorer = playing({ 'input 0 1': '0905', 'input 1 1': 'fffe' })
   assert.deepEqual(await rawSample(explorer, device, power), { point: 'power', value: 23.09, raw: '0905' })
-  assert.deepEqual(explorer.asked, ['3 input 0 1', '3 input 1 1'])
+  assert.deepEqual(explorer.asked, ['3 input 0 2', '3 input 1 1', '3 input 0 1', '3 input 1 1'])
   const without = playing({ 'input 0 1': '0905' })
-  assert.deepEqual(await rawSample(without, device, power), { point: 'power', error: 'invalid', raw: '0905' })
+  assert.deepEqual(await rawSample(without, device, power), { point: 'power', error: 'exception_2', raw: '0905' })
+  const far = deviceOf(power, point('power_sf', { address: 900 }))
+  const changing = playing({ 'input 0 1': '0905', 'input 900 1': 'fffe' }, { after: { 'input 900 1': 'ffff' } })
+  assert.deepEqual(await rawSample(changing, far, power), { point: 'power', error: 'invalid', raw: '0905' })
 })
 
 test('coils are bits, inverted where the point says so; a refusal is a code', async () => {

@@ -88,3 +88,22 @@ test('a write by a tool is an event, and the new value is reported once', async 
   assert.equal(agent.status().outbox.head, head + 2)
   assert.equal(await agent.healthy(), true)
 })
+
+test('what a point does not take is refused before anything is sent, by its full name and with its limits', async (t) => {
+  const limited = controller.replace('access: rw', 'access: rw, min: 20, max: 75, unit: kWh')
+  const { agent, plant } = await rig(t, `${limited}\n      speed: { address: 0, type: uint16 }`)
+  const before = plant.units.controller.word('holding', 10)
+  const { devices } = agent
+  for (const order of [devices.check.bind(devices), devices.write.bind(devices)]) {
+    await assert.rejects(order('controller', { point: 'target', value: 99 }), {
+      code: 'usage',
+      message: 'controller.target is not written: value is 99, wanted 20 to 75 kWh',
+    })
+    await assert.rejects(order('controller', { point: 'speed', value: 1 }), {
+      message: /controller\.speed can only be/,
+    })
+  }
+  const checked = await devices.check('controller', { point: 'target', value: 30 })
+  assert.deepEqual(checked, { device: 'controller', point: 'target', value: 30 })
+  assert.equal(plant.units.controller.word('holding', 10), before)
+})

@@ -1,9 +1,10 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { GatewayError } from '../errors.ts'
 import { parseText } from './document.ts'
 import { valueAt } from './explain.ts'
-import { ConfigInvalid, fileProblem } from './problem.ts'
+import { ConfigInvalid } from './problem.ts'
 import { type Profile, type ReadProfile, readProfile } from './profile-file.ts'
 import { readSource } from './source.ts'
 import { nearest } from './suggest.ts'
@@ -36,15 +37,15 @@ export function profileFolders(configurationFolder?: string): string[] {
 }
 
 /**
- * A profile by its name, such as `eastron/sdm630`. Throws ConfigInvalid when there is none of this name, or when its file
- * is wrong.
+ * A profile by its name, such as `eastron/sdm630`. Throws GatewayError('unknown_profile') when there is none of this name,
+ * ConfigInvalid when its file is wrong.
  */
 export function loadProfile(name: string, options: ProfileOptions = {}): Profile {
   const { folders = profileFolders() } = options
   const read = findProfile(name, folders)
   if (read !== undefined) return read.profile
   const { message, hint } = unknownProfile(name, folders)
-  throw new ConfigInvalid([fileProblem(name, message)], { title: 'a profile is missing', hint })
+  throw new GatewayError('unknown_profile', message, { hint })
 }
 
 /** All that can be named, in the order of their names. */

@@ -84,8 +84,8 @@ function connectionOf(
   if (units.length === 0) context.warning(path, 'no device is on this connection', { at: 'key' })
   if ('host' in written) {
     const { type, host, port, line } = written
-    const absent = type === 'modbus-tcp' ? absences[written.unknown_unit] : 'silent'
-    return { type, name, units, host, port, absent, ...(line && { line }) }
+    const unknownUnit = type === 'modbus-tcp' ? unknownUnits[written.unknown_unit] : 'silent'
+    return { type, name, units, host, port, unknownUnit, ...(line && { line }) }
   }
   const { type, port, line } = written
   if (!port.startsWith('/')) {
@@ -99,7 +99,7 @@ function connectionOf(
   return { type, name, units, port, line, simulateLine: written.simulate_line }
 }
 
-const absences = { silent: 'silent', exception_10: 10, exception_11: 11 } as const
+const unknownUnits = { silent: 'silent', exception_10: 10, exception_11: 11 } as const
 
 /** Keys that say how a device is asked are taken along from a configuration and have no meaning here. */
 function isAboutSimulation({ path }: Finding): boolean {

@@ -24,8 +24,36 @@ function checked<Schema extends z.ZodObject>(schema: Schema, given: unknown): z.
   const result = schema.safeParse(given)
   if (result.success) return result.data
   const [issue] = result.error.issues
-  const place = issue && issue.path.length > 0 ? `${issue.path.join('.')}: ` : ''
-  throw new GatewayError('usage', `${place}${issue?.message ?? 'not understood'}`)
+  throw new GatewayError('usage', issue ? sentence(innermost(issue), given) : 'not understood')
+}
+
+type Issue = Pick<z.core.$ZodIssue, 'path' | 'message'>
+
+/** Of several forms that were possible, the one that is nearest to what was given. */
+function innermost(issue: z.core.$ZodIssue): Issue {
+  if (issue.code !== 'invalid_union') return issue
+  const [nearest] = [...issue.errors].sort((a, b) => a.length - b.length)
+  const [first] = nearest ?? []
+  if (!first) return issue
+  const inner = innermost(first)
+  return { message: inner.message, path: [...issue.path, ...inner.path] }
+}
+
+const VALUE_CHARACTERS = 60
+
+/** `questions.0.count: Too big: one request reads at most 125, got 200` */
+function sentence({ path, message }: Issue, given: unknown): string {
+  const value = path.reduce<unknown>(
+    (inside, step) => (isObject(inside) ? Reflect.get(inside, step) : undefined),
+    given,
+  )
+  const shown = JSON.stringify(value) ?? 'nothing'
+  const got = isObject(value) || /received/.test(message) ? '' : `, got ${shown.slice(0, VALUE_CHARACTERS)}`
+  return `${path.length > 0 ? `${path.join('.')}: ` : ''}${message}${got}`
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }
 
 /** The type of an object whose undefined fields are left out. */

@@ -1,9 +1,12 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import type { DeviceDesk } from '../device-api.ts'
+import type { DeviceDesk, RawQuestion } from '../device-api.ts'
 import type { Logger } from '../log.ts'
+import { ADDRESS_END, readMaxOf } from '../modbus-limits.ts'
 import { asked, ordered, without } from './asked.ts'
 import { liveAnswer } from './live-answer.ts'
+
+type RawRange = Exclude<RawQuestion, { readonly identify: true }>
 
 const name = z.string().min(1).max(64)
 const unitId = z.int().min(0).max(255)
@@ -12,12 +15,20 @@ const readOrder = z.strictObject({ points: z.array(name).min(1).max(10_000).opti
 const writeOrder = z.strictObject({ point: name, value: z.union([z.number(), z.boolean(), z.string().max(4096)]) })
 const watchQuery = z.strictObject({ pattern: z.string().min(1).max(256).optional() })
 const question = z.union([
-  z.strictObject({
-    unitId,
-    register: z.enum(['holding', 'input', 'coil', 'discrete']),
-    address: z.int().min(0).max(65_535),
-    count: z.int().min(1).max(2000),
-  }),
+  z
+    .strictObject({
+      unitId,
+      register: z.enum(['holding', 'input', 'coil', 'discrete']),
+      address: z
+        .int()
+        .min(0)
+        .max(ADDRESS_END - 1),
+      count: z.int().min(1),
+    })
+    .refine(({ register, count }) => count <= readMaxOf(register), {
+      path: ['count'],
+      error: ({ input }) => `Too big: one request reads at most ${readMaxOf((input as RawRange).register)}`,
+    }),
   z.strictObject({ unitId, identify: z.literal(true) }),
 ])
 const line = z.strictObject({
@@ -51,6 +62,9 @@ export function deviceRoutes(desk: DeviceDesk, log: Logger): Hono {
   })
   routes.post('/devices/:name/read', async (context) => {
     return context.json(await desk.read(context.req.param('name'), without(await ordered(context, readOrder))))
+  })
+  routes.post('/devices/:name/check', async (context) => {
+    return context.json(await desk.check(context.req.param('name'), await ordered(context, writeOrder)))
   })
   routes.post('/devices/:name/write', async (context) => {
     const device = context.req.param('name')

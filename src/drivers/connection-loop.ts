@@ -3,19 +3,23 @@ import type { Logger } from '../log.ts'
 import { backoffMs } from '../retry.ts'
 import type { ConnectionSettings } from '../settings.ts'
 import { type Driver, LinkError } from './driver.ts'
-import { Loans } from './loans.ts'
+import { LOAN_GRACE_MS, LOAN_MAX_MS, Loans } from './loans.ts'
 import { reopenPauses } from './reopen.ts'
 
 /** What the loop is for. */
 export interface LoopTasks {
   /** The connection is open. */
   opened(): void
+  /** It is not open any more: what has begun cannot be gone on with. */
+  closed(): void
   /** The connection cannot be opened, or broke before anything answered. */
   failed(problem: LinkError): void
   /** Does one thing that is due; resolves with how long there is nothing to do, in ms. */
   turn(): Promise<number>
   /** Valid replies so far. */
   replies(): number
+  /** Calls of the driver so far. */
+  calls(): number
 }
 
 export interface LoopOptions {
@@ -29,6 +33,8 @@ export interface LoopOptions {
 const SLEEP_MAX_MS = 3_600_000
 /** Opening a port or socket has deadlines of its own; this is for the watchdog. */
 const OPEN_MAX_MS = 60_000
+/** A connection that nobody used and that is closed sooner than this is not opened again at once every time. */
+const QUICKLY_CLOSED_MS = 5_000
 
 /**
  * Keeps the connection open: opens, lets the tasks have their turns until it is lost, closes, waits, opens again. A
@@ -47,6 +53,8 @@ export class ConnectionLoop {
   #problem: LinkError | undefined
   /** The problem stands until something answers: that the peer lets us in proves nothing. */
   #unproven = false
+  /** Nobody used the last one before the other side closed it: opening again is no news. */
+  #wasIdle = false
   /** Set when the open connection was lost. */
   #lost: LinkError | undefined
   #opens = 0
@@ -57,7 +65,7 @@ export class ConnectionLoop {
     this.#connection = connection
     this.#options = options
     this.#tasks = tasks
-    this.#loans = new Loans(this.#stopping.signal)
+    this.#loans = new Loans(connection.name, { clock: options.clock, stopping: this.#stopping.signal })
     options.driver.onLost = (error) => {
       if (this.isOpen) this.lose(error)
     }
@@ -134,21 +142,27 @@ export class ConnectionLoop {
 
   async #run(): Promise<void> {
     const pauses = reopenPauses(this.#connection.type)
+    const { clock, driver, random } = this.#options
     let failures = 0
     while (!this.isStopped) {
       await this.#lendOut()
-      const before = this.#tasks.replies()
+      const before = { replies: this.#tasks.replies(), calls: this.#tasks.calls(), at: clock.mono() }
       const opened = await this.#open()
       if (opened) await this.#serve()
       if (this.isStopped) break
-      await this.#options.driver.close()
+      await driver.close()
+      if (opened) this.#tasks.closed()
       if (opened && !this.#lost) continue // a tool wants it
-      const worked = opened && this.#tasks.replies() > before
-      failures = worked ? 0 : failures + 1
-      if (worked) continue
-      this.#fail(opened)
+      const worked = opened && this.#tasks.replies() > before.replies
+      // Many devices close what nobody uses; that says nothing against them.
+      this.#wasIdle = opened && this.#lost?.code === 'closed' && this.#tasks.calls() === before.calls
+      const wasLong = this.#wasIdle && clock.mono() - before.at >= QUICKLY_CLOSED_MS
+      failures = worked || wasLong ? 0 : failures + 1
+      if (worked || wasLong) continue
+      if (this.#wasIdle) this.#state = 'opening'
+      else this.#fail(opened)
       this.#woken = !this.#loans.isEmpty
-      await this.#sleep(backoffMs(failures - 1, pauses, this.#options.random))
+      if (!this.#wasIdle || failures > 1) await this.#sleep(backoffMs(failures - 1, pauses, random))
     }
     this.#loans.rejectAll(new LinkError('closed', `${this.#connection.name} is stopping`))
   }
@@ -156,8 +170,10 @@ export class ConnectionLoop {
   async #lendOut(): Promise<void> {
     if (this.#loans.isEmpty) return
     this.#state = 'lent'
-    this.#wakesBy = Number.POSITIVE_INFINITY
-    await this.#loans.serve()
+    while (!this.#loans.isEmpty && !this.isStopped) {
+      this.#wakesBy = this.#options.clock.mono() + LOAN_MAX_MS + LOAN_GRACE_MS
+      await this.#loans.serveNext()
+    }
   }
 
   async #open(): Promise<boolean> {
@@ -179,7 +195,7 @@ export class ConnectionLoop {
     this.#state = 'open'
     if (this.#problem) {
       if (!this.#unproven) this.#back()
-    } else if (!wasLent) this.#options.log.info('connection opened')
+    } else if (!wasLent && !this.#wasIdle) this.#options.log.info('connection opened')
     this.#tasks.opened()
     return true
   }

@@ -59,8 +59,8 @@ export class CronGroup {
     const elapsedMs = now.mono - last.mono
     const stepMs = now.wall - last.wall - elapsedMs
     const isSet = Math.abs(stepMs) > STEP_MS
-    if (!isSet && now.wall < this.#nextWall && now.wall > last.wall) {
-      this.#live({ from: last.wall, to: now.wall })
+    if (!isSet && now.wall < this.#nextWall && now.wall >= last.wall) {
+      if (now.wall > last.wall) this.#live({ from: last.wall, to: now.wall })
       return
     }
     const from = isSet && (stepMs < 0 || stepMs > FORWARD_MAX_MS) ? now.wall - elapsedMs : last.wall

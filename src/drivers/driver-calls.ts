@@ -18,11 +18,17 @@ export class DriverCalls {
   readonly #options: DriverCallsOptions
   readonly #busy = new LastMinute()
   readonly #since: number
+  #made = 0
   #call: { readonly from: number; readonly limitMs: number } | undefined
 
   constructor(options: DriverCallsOptions) {
     this.#options = options
     this.#since = options.clock.mono()
+  }
+
+  /** How many were made so far. */
+  get made(): number {
+    return this.#made
   }
 
   /** When the call under way has to be over at the latest. */
@@ -40,6 +46,7 @@ export class DriverCalls {
       if (!settled.signal.aborted) this.#stuck(limitMs)
     })
     this.#call = { from, limitMs }
+    this.#made += 1
     try {
       return await call()
     } finally {
@@ -53,7 +60,8 @@ export class DriverCalls {
   busyShare(now: number): number {
     const current = this.#call ? now - this.#call.from : 0
     const ms = Math.min(this.#busy.sum(now) + current, MINUTE_MS)
-    return ms / Math.min(MINUTE_MS, Math.max(1, now - this.#since, ms))
+    const share = ms / Math.min(MINUTE_MS, Math.max(1, now - this.#since, ms))
+    return Math.round(share * 1000) / 1000
   }
 
   #stuck(limitMs: number): void {

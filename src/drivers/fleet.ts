@@ -24,13 +24,15 @@ export class Fleet {
     }
   }
 
-  /** Reads one point now. Rejects with an error that carries the sample's short code. */
-  async read(device: string, point: string): Promise<Value> {
-    const samples = await this.#poller(device).readNow(device, [point])
-    const sample = samples.find((candidate) => candidate.point === point)
-    if (sample?.value !== undefined) return sample.value
-    const code = sample?.error ?? 'io'
-    throw new WriteError(code, `cannot read ${device}.${point}: ${code}`, { happened: 'no', retriable: true })
+  /** Reads points now, together. Rejects with an error that carries the short code of the first without a value. */
+  async read(device: string, points: readonly string[]): Promise<readonly Value[]> {
+    const samples = await this.#poller(device).readNow(device, points)
+    return points.map((point) => {
+      const sample = samples.find((candidate) => candidate.point === point)
+      if (sample?.value !== undefined) return sample.value
+      const code = sample?.error ?? 'io'
+      throw new WriteError(code, `cannot read ${device}.${point}: ${code}`, { happened: 'no', retriable: true })
+    })
   }
 
   #poller(device: string): Poller {

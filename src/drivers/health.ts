@@ -28,13 +28,19 @@ const PROBE_PAUSE_MAX_MS = 60_000
 /** Codes that say that no valid reply came; all others come from the device itself. */
 const silentCodes = new Set(['timeout', 'crc', 'short_reply', 'foreign_reply', 'noise', 'io'])
 
-/** The code of the failure when not one sample is an answer of the device; undefined when it answered. */
+/** Codes of what was never asked: they say nothing about the device. */
+const unaskedCodes = new Set(['read_only', 'write_only', 'range', 'unsupported'])
+
+/** Was nothing asked? */
+export function isUnasked(code: string | undefined): boolean {
+  return code !== undefined && unaskedCodes.has(code)
+}
+
+/** The code of the failure when not one sample is an answer of the device; undefined when it answered, or was not asked. */
 export function silenceOf(samples: readonly Sample[]): string | undefined {
-  const [first] = samples
-  if (first?.error === undefined) return undefined
-  return samples.every((sample) => sample.error !== undefined && silentCodes.has(sample.error))
-    ? first.error
-    : undefined
+  const asked = samples.filter((sample) => !isUnasked(sample.error))
+  const isSilence = asked.every((sample) => sample.error !== undefined && silentCodes.has(sample.error))
+  return isSilence ? asked[0]?.error : undefined
 }
 
 /** The device answered, if only to refuse. */

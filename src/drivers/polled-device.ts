@@ -1,14 +1,18 @@
 import type { Sample } from '../model.ts'
+import { widthOf } from '../point-types.ts'
 import type { DeviceSettings, PointSettings } from '../settings.ts'
 import type { DeviceStatus } from '../status.ts'
 import type { Moment } from './cron-group.ts'
-import { type Health, offline, onAnswer, onSilence, silenceOf } from './health.ts'
+import { type Health, isUnasked, offline, onAnswer, onSilence, silenceOf } from './health.ts'
 import { LastMinute } from './last-minute.ts'
-import { widthOf } from './modbus/registers.ts'
+import type { Poll } from './poll.ts'
 import { Timetable } from './timetable.ts'
 
 /** What became of a device's health: the reader of the samples reports it once. */
 export type Change = 'none' | 'online' | 'offline'
+
+/** After so many failed probes a device is as unlikely to answer as it will ever be. */
+const LONG_GONE = 8
 
 /** One device as its poller sees it: what is due when, and whether it answers. No I/O, no clock. */
 export class PolledDevice {
@@ -26,9 +30,15 @@ export class PolledDevice {
   servedAt = Number.NEGATIVE_INFINITY
   /** When it spoke last by itself. */
   heardAt: number
+  /** The poll of it that has begun and is not over. */
+  poll: Poll | undefined
+  /** What one request to it usually takes, ms; not known before its first poll. */
+  requestMs = Number.POSITIVE_INFINITY
   readonly #silentAfterMs: number | undefined
-  /** Something happened that may have brought it back. */
+  /** What took it away is likely to be over. */
   #hopeful = false
+  /** It is offline because the connection is, or was. */
+  #wentWithConnection = false
   /** When it is probed before its first scheduled time, to know whether it is there. */
   #firstProbeAt: number | undefined
 
@@ -61,28 +71,32 @@ export class PolledDevice {
     return point
   }
 
-  /** The connection is open. The first time its schedule begins, at `anchor`; later it goes on as it was. */
-  opened(now: number, anchor: number): void {
+  /**
+   * The connection is open. The first time its schedule begins, at `anchor`; later it goes on as it was. `hadFailed`: it
+   * could not be used for a while, so that a look at who is there is worth while.
+   */
+  opened(now: number, { anchor, hadFailed }: { readonly anchor: number; readonly hadFailed: boolean }): void {
     this.heardAt = now
     this.timetable.begin(anchor)
     if (this.health.state === 'unknown' && this.timetable.isOnlyScheduled) this.#firstProbeAt = anchor
-    this.probeNow(now)
+    if (hadFailed) this.probeNow(now, this.#wentWithConnection)
   }
 
   look(now: Moment, isClockKnown: boolean): void {
     this.timetable.look(now, isClockKnown)
   }
 
-  /** Another look at whether it answers is worth while now. */
-  probeNow(now: number): void {
+  /** Another look at whether it answers is worth while now. `isLikely`: it goes like a poll, for it is expected to. */
+  probeNow(now: number, isLikely: boolean): void {
     if (this.health.state !== 'offline') return
     this.health = { ...this.health, probeAt: Math.min(this.health.probeAt, now) }
-    this.#hopeful = true
+    this.#hopeful ||= isLikely
   }
 
-  /** It is not expected to answer its next probe: it did not answer the last one, and nothing happened since. */
-  get isGivenUp(): boolean {
-    return this.health.state === 'offline' && this.health.probes > 0 && !this.#hopeful
+  /** How unlikely it is to answer: 0 is expected to, else it grows with the probes that failed. */
+  get doubt(): number {
+    if (this.health.state !== 'offline' || this.#hopeful) return 0
+    return 1 + Math.min(this.health.probes, LONG_GONE)
   }
 
   /** Is its next turn a probe? `paused`: it is not polled now. */
@@ -94,6 +108,7 @@ export class PolledDevice {
   /** When it wants a turn: a poll, a probe, or to be found silent. Infinity: never. */
   dueAt(): number {
     const { health } = this
+    if (this.poll) return this.servedAt
     if (this.#silentAfterMs !== undefined) {
       return health.state === 'offline' ? Number.POSITIVE_INFINITY : this.heardAt + this.#silentAfterMs
     }
@@ -120,8 +135,12 @@ export class PolledDevice {
     this.#firstProbeAt = undefined
     this.#hopeful = false
     const silence = silenceOf(samples)
-    if (silence === undefined) return this.answered(now)
-    return this.#become(onSilence(this.health, silence, { now, intervalMs: this.#intervalMs }))
+    const at = { now, intervalMs: this.#intervalMs }
+    if (silence !== undefined) return this.#become(onSilence(this.health, silence, at))
+    if (samples.some((sample) => !isUnasked(sample.error))) return this.answered(now)
+    // Nothing was asked: it stays what it was, and is not looked at again and again.
+    if (this.health.state === 'offline') this.health = onSilence(this.health, this.health.reason, at)
+    return 'none'
   }
 
   answered(now: number): Change {
@@ -136,6 +155,7 @@ export class PolledDevice {
   /** It cannot answer (the connection is gone), or has been silent for longer than allowed. */
   silenced(reason: string, now: number): Change {
     if (this.health.state === 'offline') return 'none'
+    this.#wentWithConnection = true
     return this.#become(offline(reason, { now, intervalMs: this.#intervalMs }))
   }
 
@@ -155,6 +175,8 @@ export class PolledDevice {
   #become(next: Health): Change {
     const before = this.health.state
     this.health = next
+    if (next.state === 'offline') this.poll = undefined
+    else this.#wentWithConnection = false
     return next.state === before || next.state === 'unknown' ? 'none' : next.state
   }
 }

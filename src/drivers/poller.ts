@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import { type Clock, hundredths } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import type { DeviceEvent, Reading, Sample, Value } from '../model.ts'
 import type { ConnectionSettings } from '../settings.ts'
@@ -42,7 +42,7 @@ export interface PollPlan {
  * (`turns.ts`), serves what others ask for in between (`requests.ts`), and judges who answers (`judge.ts`). One driver
  * call at a time; commands come before the next poll.
  *
- * A device that does not answer at all goes offline: one last reading with the code for all points of that poll, then the
+ * A device that does not answer at all goes offline: one last reading with a code for all its points, then the
  * `device_offline` event, then nothing until it answers (a dead device must not flood the outbox). Meanwhile it is probed
  * with one short request at growing pauses. A device that refuses is online.
  *
@@ -82,7 +82,9 @@ export class Poller {
         opened: () => this.#turns.opened(),
         failed: (problem) => this.#failed(problem),
         turn: () => this.#turn(),
+        closed: () => this.#turns.closed(),
         replies: () => this.#judge.replies,
+        calls: () => this.#calls.made,
       },
     )
     const onLost = (error: LinkError) => this.#loop.lose(error)
@@ -120,6 +122,7 @@ export class Poller {
     this.#requests = new Requests({
       connection: connection.name,
       driver,
+      clock,
       calls,
       judge,
       refusal: () => (this.#loop.isOpen ? undefined : this.#loop.refusal),
@@ -255,7 +258,7 @@ export class Poller {
     }
     const devices = this.#devices.map((device) => {
       const latencyMs = counters?.latencyMs?.[device.name]
-      return { ...device.status(name, now), ...(latencyMs !== undefined && { latencyMs }) }
+      return { ...device.status(name, now), ...(latencyMs !== undefined && { latencyMs: hundredths(latencyMs) }) }
     })
     return { connection, devices }
   }
@@ -290,12 +293,15 @@ export class Poller {
 
   #failed(problem: LinkError): void {
     this.#requests.rejectAll(problem)
+    this.#turns.failed()
+    // Whoever did not answer is known by that already, and whoever was not asked may be there.
+    if (problem.code === 'silent') return
     for (const device of this.#devices) this.#judge.silent(device, problem.code)
   }
 
   #heard(name: string, samples: readonly Sample[]): void {
     if (this.#loop.isStopped) return
-    const isBack = this.#judge.heard(this.#device(name), samples, !this.#turns.isPaused)
+    const isBack = this.#judge.heard(this.#device(name), { samples, emit: !this.#turns.isPaused })
     if (isBack) this.#loop.wake() // from now on its silence must be noticed
   }
 

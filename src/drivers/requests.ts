@@ -1,7 +1,10 @@
+import type { Clock } from '../clock.ts'
 import type { Sample, Value } from '../model.ts'
 import type { PointSettings } from '../settings.ts'
 import { type Driver, type Explorer, LinkError, WriteError } from './driver.ts'
 import type { DriverCalls } from './driver-calls.ts'
+import { explored } from './exploring.ts'
+import { isUnasked } from './health.ts'
 import { JobQueue } from './job-queue.ts'
 import type { Judge } from './judge.ts'
 import type { PolledDevice } from './polled-device.ts'
@@ -11,6 +14,7 @@ const NOT_SENT = { happened: 'no', retriable: true } as const
 export interface RequestsOptions {
   readonly connection: string
   readonly driver: Driver
+  readonly clock: Clock
   readonly calls: DriverCalls
   readonly judge: Judge
   /** Undefined: requests can be served. */
@@ -55,7 +59,7 @@ export class Requests {
         judge.answered(device)
       } catch (error) {
         if (error instanceof WriteError && error.code.startsWith('exception_')) judge.answered(device)
-        else judge.note(false)
+        else if (!(error instanceof WriteError && isUnasked(error.code))) judge.note(false)
         throw error
       } finally {
         this.#writing = false
@@ -67,28 +71,25 @@ export class Requests {
     const { driver, calls, judge } = this.#options
     return this.#enqueue(async () => {
       const samples = await calls.run(() => driver.read(device.settings, points), points.length)
-      judge.judge(device, samples, 'when_offline')
+      judge.judge(device, { samples, emit: 'when_offline' })
       return samples
     })
   }
 
-  explore<T>(run: (explorer: Explorer) => Promise<T>): Promise<T> {
-    const { connection, driver, calls, judge } = this.#options
+  async explore<T>(run: (explorer: Explorer) => Promise<T>): Promise<T> {
+    const { connection, driver, clock, calls, judge } = this.#options
     const { explorer } = driver
     if (!explorer) {
-      return Promise.reject(new LinkError('unsupported', `${connection} has no registers that could be read raw`))
+      throw new LinkError('unsupported', `${connection} has no registers that could be read raw`)
     }
-    const noting = async <A extends { readonly ok: boolean; readonly code?: string }>(ask: () => Promise<A>) => {
+    const call = async <A extends { readonly ok: boolean; readonly code?: string }>(ask: () => Promise<A>) => {
       const answer = await calls.run(ask, 1)
       judge.note(answer.ok || answer.code?.startsWith('exception_') === true)
       return answer
     }
-    return this.#enqueue(() =>
-      run({
-        readRaw: (unitId, range, options) => noting(() => explorer.readRaw(unitId, range, options)),
-        identify: (unitId) => noting(() => explorer.identify(unitId)),
-      }),
-    )
+    const outcome = await this.#enqueue(() => explored(explorer, run, { clock, connection, call }))
+    if ('tooLong' in outcome) throw outcome.tooLong
+    return outcome.result
   }
 
   #enqueue<T>(run: () => Promise<T>): Promise<T> {

@@ -1,7 +1,7 @@
 import type { Value } from '../model.ts'
 import type { CommandSettings, PointSettings } from '../settings.ts'
 import type { Command, FinalState } from './command.ts'
-import { isSame } from './fit.ts'
+import { type Comparison, isSame } from './fit.ts'
 import { show } from './parse.ts'
 
 /** How the inbox reaches devices. Errors carry a short `code`; those of `write` also say what may have happened. */
@@ -11,7 +11,8 @@ export interface Devices {
    * nothing is sent and the write fails as not happened.
    */
   write(device: string, point: string, value: Value, isWanted: () => boolean): Promise<void>
-  read(device: string, point: string): Promise<Value>
+  /** In one go; one value for each point, in their order. */
+  read(device: string, points: readonly string[]): Promise<readonly Value[]>
   isOnline(device: string): boolean
 }
 
@@ -45,29 +46,39 @@ export async function writeOnce(job: Job, devices: Devices, isWanted: () => bool
  */
 export async function look(job: Job, devices: Devices): Promise<AttemptResult | undefined> {
   const { command, settings } = job
-  let found: Value
+  let found: Found
   try {
-    found = await devices.read(settings.device, settings.point)
+    found = await read(job, devices)
   } catch (error) {
     failureOf(error)
     return undefined
   }
-  if (command.value !== undefined && isSame(job.point, command.value, found)) {
+  if (command.value !== undefined && isSame(job.point, { wanted: command.value, ...found })) {
     const reason = `${command.reason ?? 'no reply'}; the point was read and has the value`
     return end(settings.verify === 'read_back' ? 'verified' : 'applied', reason)
   }
-  return end('unknown', `${command.reason ?? 'no reply'}; the point was read and has ${show(found)}`)
+  return end('unknown', `${command.reason ?? 'no reply'}; the point was read and has ${show(found.got)}`)
+}
+
+type Found = Omit<Comparison, 'wanted'>
+
+/** The point, and what holds its power of ten. */
+async function read({ settings, point }: Job, devices: Devices): Promise<Found> {
+  const names = [settings.point, ...(point.scaleFrom === undefined ? [] : [point.scaleFrom])]
+  const [got, power] = await devices.read(settings.device, names)
+  if (got === undefined) throw new Error(`reading ${settings.device}.${settings.point} gave no value`)
+  return { got, power }
 }
 
 async function readBack(job: Job, wanted: Value, devices: Devices): Promise<AttemptResult> {
-  let found: Value
+  let found: Found
   try {
-    found = await devices.read(job.settings.device, job.settings.point)
+    found = await read(job, devices)
   } catch (error) {
     return end('applied', `the device confirmed the write, but it could not be read back: ${failureOf(error).text}`)
   }
-  if (isSame(job.point, wanted, found)) return end('verified')
-  return end('failed', `read back ${show(found)} after writing ${show(wanted)}`)
+  if (isSame(job.point, { wanted, ...found })) return end('verified')
+  return end('failed', `read back ${show(found.got)} after writing ${show(wanted)}`)
 }
 
 function afterFailure(failure: Failure, job: Job): AttemptResult {

@@ -19,7 +19,11 @@ export class Reports {
   /** Points with `report`, and what was reported of them last; by device. */
   readonly #devices = new Map<string, Map<string, { readonly point: PointSettings; last?: Reported }>>()
 
-  constructor(devices: readonly DeviceSettings[]) {
+  readonly #untilNextMs: ((schedule: string) => number) | undefined
+
+  /** `untilNextMs`: how long it is to the next time of a cron expression. Without it, that is not known. */
+  constructor(devices: readonly DeviceSettings[], options: { readonly untilNextMs?: (schedule: string) => number } = {}) {
+    this.#untilNextMs = options.untilNextMs
     for (const { name, points } of devices) {
       const thinned = points.filter((point) => point.report !== undefined)
       if (thinned.length > 0) this.#devices.set(name, new Map(thinned.map((point) => [point.name, { point }])))
@@ -33,17 +37,24 @@ export class Reports {
     const samples = reading.samples.filter((sample) => {
       const known = points.get(sample.point)
       if (!known) return true
-      if (!isNews(known.point, { sample, mono: reading.mono }, known.last)) return false
+      if (!isNews(this.#withNext(known.point), { sample, mono: reading.mono }, known.last)) return false
       known.last = { sample, mono: reading.mono }
       return true
     })
     return samples.length === 0 ? undefined : { ...reading, samples }
   }
+
+  #withNext(point: PointSettings): Pick<PointSettings, 'report' | 'intervalMs'> {
+    const { schedule, report } = point
+    if (schedule === undefined || report?.atLeastEveryMs === undefined || !this.#untilNextMs) return point
+    return { report, intervalMs: this.#untilNextMs(schedule) }
+  }
 }
 
 /**
  * Is this sample to be reported? The first one is, one that differs by more than the deadband, one that comes when
- * `at_least_every` would be exceeded by the next, and always one by which an error begins, changes or ends.
+ * `at_least_every` would be exceeded by the next (`intervalMs` later; 0: nobody knows when), and always one by which an error
+ * begins, changes or ends.
  */
 export function isNews(
   point: Pick<PointSettings, 'report' | 'intervalMs'>,
@@ -60,8 +71,9 @@ export function isNews(
 function isOverdue(point: { readonly report: ReportSettings; readonly intervalMs: number }, agoMs: number): boolean {
   const { atLeastEveryMs } = point.report
   if (atLeastEveryMs === undefined) return false
-  if (point.intervalMs === 0) return agoMs >= atLeastEveryMs // nobody knows when the next one comes
-  return agoMs + point.intervalMs > atLeastEveryMs + Math.min(LATE_MS, point.intervalMs / 2)
+  const lateMs = Math.min(LATE_MS, (point.intervalMs || atLeastEveryMs) / 2)
+  if (point.intervalMs === 0) return agoMs + lateMs >= atLeastEveryMs // nobody knows when the next one comes
+  return agoMs + point.intervalMs > atLeastEveryMs + lateMs
 }
 
 function isFar(deadband: ReportSettings['deadband'], before: Value, after: Value): boolean {

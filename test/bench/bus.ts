@@ -1,23 +1,27 @@
 /**
  * A bus of 10 units at 9600 baud, 3 of them dead, read through the real poller. The far end is `tidegate simulate` in a
- * process of its own, with the time every byte takes. Printed: how well the seven others keep their interval, and what the
- * exchanges take beside the time that the wire and the devices need. Usage: node test/bench/bus.ts [seconds]; needs socat.
+ * process of its own, with the time every byte takes. Printed: how well the seven others keep their interval, and what their
+ * exchanges take as a multiple of the time that cannot be saved (bytes, silence between frames, the device's delay).
+ * Usage: node test/bench/bus.ts [seconds]; needs socat.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '../../src/clock.ts'
 import { createDriver } from '../../src/drivers/catalog.ts'
+import type { Driver } from '../../src/drivers/driver.ts'
 import { byteMsOf } from '../../src/drivers/line.ts'
+import { timingOf } from '../../src/drivers/modbus/timing.ts'
 import { Poller } from '../../src/drivers/poller.ts'
 import { silentLogger } from '../../src/log.ts'
 import { deviceWith, pointWith, rtuSettings } from '../support/bus-settings.ts'
 import { PtyCable } from '../support/pty.ts'
 import { until } from '../support/until.ts'
+import { middle } from './load.ts'
 
 const SECONDS = Number(process.argv[2] ?? 60)
 const UNITS = 10
@@ -32,9 +36,6 @@ const CHECKOUT = fileURLToPath(new URL('../../bin/tidegate.mjs', import.meta.url
 
 const line = { baud: 9_600, dataBits: 8, parity: 'none', stopBits: 1 } as const
 const unitIds = Array.from({ length: UNITS }, (_, index) => index + 1)
-/** What one exchange takes at least: bytes, the silence between frames, and the device's own time. */
-const WIRE_MS = (REQUEST_BYTES + REPLY_BYTES + 3.5) * byteMsOf(line) + DELAY_MS
-
 function simulation(port: string): string {
   const devices = unitIds.map((unitId) => {
     const faults = DEAD.includes(unitId) ? 'faults: [ { kind: dead } ], ' : ''
@@ -58,7 +59,10 @@ const points = [pointWith({ name: 'all', type: 'string', length: REGISTERS, inte
 const devices = unitIds.map((unitId) => deviceWith({ name: `unit${unitId}`, unitId, points }))
 const settings = rtuSettings(devices, { port: cable.near, line, timeoutMs: TIMEOUT_MS, timeoutMinMs: 150 })
 const readings = new Map<string, number[]>(devices.map(({ name }) => [name, []]))
-const driver = createDriver(settings)
+/** What one exchange takes at least: bytes, the silence between frames, and the device's own time. */
+const boundMs = (REQUEST_BYTES + REPLY_BYTES) * byteMsOf(line) + timingOf(settings).silenceMs + DELAY_MS
+const exchanges = new Map<string, number[]>(devices.map(({ name }) => [name, []]))
+const driver = timed(createDriver(settings))
 const poller = new Poller(settings, {
   driver,
   clock: systemClock,
@@ -78,23 +82,32 @@ try {
     )
   }
   await until(isSettled, { what: 'seven units online, three offline', timeoutMs: 60_000 })
-  for (const times of readings.values()) times.splice(0)
-  const missedBefore = poller.status().devices.reduce((sum, device) => sum + (device.missedPolls ?? 0), 0)
+  for (const times of [...readings.values(), ...exchanges.values()]) times.splice(0)
+  const skippedBefore = skipped()
+  const from = performance.now()
   await delay(SECONDS * 1_000)
-  const { connection, devices: states } = poller.status()
+  const tookMs = performance.now() - from
   const gaps = alive.flatMap(({ name }) => gapsOf(readings.get(name) ?? []))
   const off = gaps.map((gap) => Math.abs(gap - INTERVAL_MS)).toSorted((a, b) => a - b)
   const at = (share: number) => (off[Math.min(off.length - 1, Math.floor(off.length * share))] ?? Number.NaN).toFixed(0)
-  const missed = states.reduce((sum, device) => sum + (device.missedPolls ?? 0), 0) - missedBefore
-  const latency = states.flatMap(({ latencyMs }) => (latencyMs === undefined ? [] : [latencyMs]))
-  const due = (alive.length * SECONDS * 1_000) / INTERVAL_MS
-  console.log(`\n${UNITS} units at 9600 baud, ${DEAD.length} dead, ${REGISTERS} registers each second, ${SECONDS} s`)
-  console.log(`readings of the ${alive.length} others: ${gaps.length + alive.length} of ${due} due, ${missed} polls missed`)
+  const read = alive.reduce((sum, { name }) => sum + (readings.get(name)?.length ?? 0), 0)
+  const due = (alive.length * tookMs) / INTERVAL_MS
+  const own = alive.flatMap(({ name }) => exchanges.get(name) ?? [])
+  const percent = (ms: number) => `${((100 * ms) / tookMs).toFixed(0)} %`
+  const [ownMs, allMs] = [sum(own), sum([...exchanges.values()].flat())]
+  console.log(`\n${UNITS} units at 9600 baud, ${DEAD.length} dead, ${REGISTERS} registers each second`)
+  console.log(`load average ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} cores`)
+  console.log(
+    `readings of the ${alive.length} others: ${read} of ${due.toFixed(1)} due in ${(tookMs / 1_000).toFixed(1)} s, ${skipped() - skippedBefore} polls missed`,
+  )
   console.log(`off their interval of ${INTERVAL_MS} ms: median ${at(0.5)} ms, p99 ${at(0.99)} ms, worst ${at(1)} ms`)
   console.log(
-    `bus busy ${((connection.busy ?? 0) * 100).toFixed(0)} %; the wire alone needs ${((alive.length * WIRE_MS) / 10).toFixed(0)} %`,
+    `their exchanges: median ${middle(own).toFixed(2)} ms, bound by the wire ${boundMs.toFixed(2)} ms, ratio ${(middle(own) / boundMs).toFixed(3)}; ` +
+      `mean ${(ownMs / own.length).toFixed(2)} ms, ratio ${(ownMs / own.length / boundMs).toFixed(3)}`,
   )
-  console.log(`usual time from request to reply: ${latency.map((ms) => ms.toFixed(1)).join(' ')} ms`)
+  console.log(
+    `bus busy ${percent(allMs)}: ${percent(ownMs)} for them (${percent(own.length * boundMs)} by the wire alone), ${percent(allMs - ownMs)} for probes of the dead`,
+  )
 } finally {
   await poller.stop()
   const ended = once(far, 'exit')
@@ -106,4 +119,24 @@ try {
 
 function gapsOf(times: readonly number[]): number[] {
   return times.slice(1).map((time, index) => time - (times[index] ?? time))
+}
+
+function skipped(): number {
+  return poller.missedPolls
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}
+
+/** Notes how long each read of a device takes: one exchange, because its points are one range. */
+function timed(inner: Driver): Driver {
+  const read = inner.read.bind(inner)
+  inner.read = async (device, wanted) => {
+    const from = performance.now()
+    const samples = await read(device, wanted)
+    exchanges.get(device.name)?.push(performance.now() - from)
+    return samples
+  }
+  return inner
 }

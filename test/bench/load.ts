@@ -1,5 +1,5 @@
 /** A site of load and the agent on it, as processes of their own; what the agent uses is read from /proc. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -175,6 +175,17 @@ export class MeasuredAgent {
     this.#child?.kill('SIGKILL')
     rmSync(this.#folder, { recursive: true, force: true })
   }
+}
+
+/** What is measured: a package holds one bundle, the checkout loads every source file by itself and takes more memory. */
+export function measuredProgram(): string {
+  const packaged = process.env['TIDEGATE_BENCH_PROGRAM']
+  const [program, words] = packaged === undefined ? [process.execPath, [CHECKOUT]] : [packaged, []]
+  const version = execFileSync(program, [...words, '--version'], { encoding: 'utf8' })
+    .trim()
+    .split(/\s+/)
+    .join(' ')
+  return `${packaged ?? 'the checkout (a package: TIDEGATE_BENCH_PROGRAM=FOLDER/bin/tidegate)'}: ${version}`
 }
 
 export function middle(numbers: readonly number[]): number {

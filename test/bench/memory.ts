@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Mosquitto } from '../support/mosquitto.ts'
 import { bigStateDir } from './big-file.ts'
-import { FULL_LOAD, type Load, LoadSite, MeasuredAgent, middle } from './load.ts'
+import { FULL_LOAD, type Load, LoadSite, MeasuredAgent, measuredProgram, middle } from './load.ts'
 
 const SECONDS = Number(process.argv[2] ?? 60)
 const BACKLOG = Number(process.argv[3] ?? 1_000_000)
@@ -73,7 +73,6 @@ async function drain(): Promise<void> {
   }
 }
 
-const program = process.env['TIDEGATE_BENCH_PROGRAM'] ?? 'the checkout'
-console.log(`\nresident memory of ${program}: 50 devices, 1000 points every second`)
+console.log(`\nresident memory of ${measuredProgram()}; 50 devices, 1000 points every second`)
 await site(FULL_LOAD)
 await drain()

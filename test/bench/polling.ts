@@ -1,14 +1,16 @@
 /**
  * What polling costs: 50 devices with 1,000 points on 10 connections, each point every second, recorded, stored and
  * delivered to mosquitto, the agent on one core. Beside it, a process that only reads the same registers with the plain
- * modbus-serial client and forgets them. Usage: node test/bench/polling.ts [seconds]
+ * modbus-serial client and forgets them. Usage: node test/bench/polling.ts [seconds]; of an unpacked package with
+ * TIDEGATE_BENCH_PROGRAM=FOLDER/bin/tidegate.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { availableParallelism, loadavg } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Mosquitto } from '../support/mosquitto.ts'
-import { FULL_LOAD, LoadSite, MeasuredAgent } from './load.ts'
+import { FULL_LOAD, LoadSite, MeasuredAgent, measuredProgram } from './load.ts'
 
 const SECONDS = Number(process.argv[2] ?? 30)
 const WARM_UP_MS = 5_000
@@ -72,6 +74,8 @@ async function plainOn(site: LoadSite): Promise<number> {
 }
 
 console.log(`\n50 devices, 1000 points every second, on one core, ${SECONDS} s each`)
+console.log(`measured: ${measuredProgram()}`)
+console.log(`load average ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} cores`)
 const site = await LoadSite.start(FULL_LOAD)
 try {
   const ours = await agentOn(site)

@@ -1,6 +1,7 @@
 /**
- * What reaches the application on a line where things go wrong: our driver, and the plain modbus-serial client, on the same
- * pseudo-terminal bus with the same faults. Prints how many values came back, and how many of them were wrong.
+ * What reaches the application on a line where things go wrong: our driver, and the plain modbus-serial client, each on
+ * pseudo-terminal buses with faults of the same kinds in the same share, drawn from the same seed. One by one they are not
+ * the same faults, because the requests are not. Prints how many values came back, and how many of them were wrong.
  */
 import modbusSerial from 'modbus-serial'
 import { systemClock } from '../../src/clock.ts'

@@ -8,14 +8,14 @@ import { progressText, summaryLines } from '../../src/cli/simulate/screen.ts'
 import { emptyFolder, runTidegate } from '../support/program.ts'
 
 function facts(seconds: number, requests: number, faults: Readonly<Record<string, number>> = {}): SimulationFacts {
-  const connection = { name: 'plant', type: 'modbus-tcp', address: '127.0.0.1:1502', masters: 1 }
+  const connection = { name: 'plant', type: 'modbus-tcp', address: '127.0.0.1:1502', clients: 1 }
   const played = Object.values(faults).reduce((sum, count) => sum + count, 0)
   return {
     seconds,
     requests,
     exceptions: 2,
     faults: played,
-    connections: [{ ...connection, strangers: 3, broadcasts: 0, noise: 1, collisions: 0 }],
+    connections: [{ ...connection, unknownUnits: 3, broadcasts: 0, noise: 1, collisions: 0 }],
     devices: [
       { name: 'meter', connection: 'plant', unitId: 1, requests: requests - 10, exceptions: 0, faults: {} },
       { name: 'boiler', connection: 'plant', unitId: 2, requests: 10, exceptions: 2, faults },
@@ -36,7 +36,7 @@ describe('tidegate simulate', () => {
 
   it('sums up in the end, with what was odd', () => {
     assert.deepEqual(summaryLines(facts(41, 1_514, { dead: 40 })), [
-      'device  unit  requests  exceptions  faults',
+      'DEVICE  unit  requests  exceptions  faults',
       'meter      1     1 504           0  -',
       'boiler     2        10           2  dead 40',
       'plant: 3 requests to units that are not there, 1 byte that was no request',

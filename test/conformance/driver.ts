@@ -20,7 +20,7 @@ export interface DriverRig {
   mute(silent: boolean): void
   /** The connection breaks, and cannot be opened; `false`: it can be again. */
   sever(severed: boolean): void
-  /** For devices that can be written. */
+  /** For devices that can be written: all but those of a driver that is declared `readOnly`. */
   readonly writing?: {
     readonly point: PointSettings
     readonly value: Value
@@ -30,15 +30,29 @@ export interface DriverRig {
   close(): Promise<void>
 }
 
+/** What a driver is, known before there is one: it decides which tests there are. */
+export interface DriverKind {
+  /** Its devices speak by themselves: it has `listen`, and none of the rig's devices is asked. */
+  readonly listens?: boolean
+  /** Nothing of its devices can be written. */
+  readonly readOnly?: boolean
+}
+
 const TEST_TIMEOUT_MS = 60_000
 
 /** `makeRig` is called before each test. */
-export function driverConformance(name: string, makeRig: () => Promise<DriverRig>): void {
+export function driverConformance(
+  name: string,
+  makeRig: () => Promise<DriverRig>,
+  { listens = false, readOnly = false }: DriverKind = {},
+): void {
   // A driver that never settles must fail its test, not hang the run.
   describe(`driver contract: ${name}`, { timeout: TEST_TIMEOUT_MS }, () => {
     let rig: DriverRig
     beforeEach(async () => {
       rig = await makeRig()
+      assert.equal(rig.driver.listen !== undefined, listens, 'has `listen`, or is not declared as one that listens')
+      assert.equal(rig.writing === undefined, readOnly, 'has `writing`, or is not declared as readOnly')
     })
     afterEach(async () => {
       await rig.driver.close()
@@ -47,7 +61,9 @@ export function driverConformance(name: string, makeRig: () => Promise<DriverRig
 
     connecting(() => rig)
     reading(() => rig)
-    writing(() => rig)
+    if (!listens) asking(() => rig)
+    if (readOnly) refusing(() => rig)
+    else writing(() => rig)
   })
 }
 
@@ -100,8 +116,8 @@ function connecting(rig: () => DriverRig): void {
     assert.deepEqual(valuesOf(await readingOf(rig())), expected)
   })
 
-  it('rejects between a loss and the next opening', async () => {
-    const { driver, device, sever, expected } = rig()
+  it('opens again after a loss', async () => {
+    const { driver, sever, expected } = rig()
     let lost = false
     driver.onLost = () => {
       lost = true
@@ -109,7 +125,6 @@ function connecting(rig: () => DriverRig): void {
     await driver.open()
     sever(true)
     await until(() => lost, { what: 'the loss' })
-    if (!driver.listen) await assert.rejects(driver.read(device, device.points), LinkError)
     await driver.close()
     sever(false)
     await driver.open()
@@ -139,10 +154,12 @@ function reading(rig: () => DriverRig): void {
     )
     assert.deepEqual(valuesOf(samples), expected)
   })
+}
 
+/** For devices that are asked. */
+function asking(rig: () => DriverRig): void {
   it('of a silent device ends in time with one code for all points, and works again when it speaks', async () => {
     const { driver, device, mute, expected } = rig()
-    if (driver.listen) return
     await driver.open()
     mute(true)
     const samples = await driver.read(device, device.points)
@@ -154,7 +171,6 @@ function reading(rig: () => DriverRig): void {
 
   it('rejects with LinkError when closed, or when the connection breaks, and never stays pending', async () => {
     const { driver, device, mute, sever } = rig()
-    if (driver.listen) return
     await assert.rejects(driver.read(device, device.points), LinkError)
     for (const breakIt of [() => void driver.close(), () => sever(true)]) {
       await driver.open()
@@ -165,30 +181,52 @@ function reading(rig: () => DriverRig): void {
       mute(false)
     }
   })
+
+  it('rejects with LinkError between a loss and the next opening', async () => {
+    const { driver, device, sever } = rig()
+    let lost = false
+    driver.onLost = () => {
+      lost = true
+    }
+    await driver.open()
+    sever(true)
+    await until(() => lost, { what: 'the loss' })
+    await assert.rejects(driver.read(device, device.points), LinkError)
+  })
+}
+
+function refusing(rig: () => DriverRig): void {
+  it('refuses to write, once and for all', async () => {
+    const { driver, device } = rig()
+    await driver.open()
+    for (const point of device.points) {
+      await assert.rejects(driver.write(device, point, 1), (error) => {
+        return error instanceof WriteError && error.happened === 'no' && !error.retriable
+      })
+    }
+  })
 }
 
 function writing(rig: () => DriverRig): void {
   it('writes what can be read back', async () => {
-    const { driver, device, writing: write } = rig()
-    if (!write) return
+    const { driver, device } = rig()
+    const write = writingOf(rig())
     await driver.open()
     await driver.write(device, write.point, write.value)
     assert.deepEqual(await driver.read(device, [write.point]), [{ point: write.point.name, value: write.value }])
   })
 
   it('that is refused did not happen and need not be tried again', async () => {
-    const { driver, device, writing: write } = rig()
+    const { driver, device } = rig()
     await driver.open()
-    const point = write?.refused ?? device.points[0]
-    assert.ok(point)
-    await assert.rejects(driver.write(device, point, 1), (error) => {
+    await assert.rejects(driver.write(device, writingOf(rig()).refused, 1), (error) => {
       return error instanceof WriteError && error.happened === 'no' && !error.retriable
     })
   })
 
   it('without a reply may have happened', async () => {
-    const { driver, device, mute, writing: write } = rig()
-    if (!write) return
+    const { driver, device, mute } = rig()
+    const write = writingOf(rig())
     await driver.open()
     mute(true)
     await assert.rejects(driver.write(device, write.point, write.value), (error) => {
@@ -197,8 +235,8 @@ function writing(rig: () => DriverRig): void {
   })
 
   it('under which the connection breaks may have happened', async () => {
-    const { driver, device, mute, sever, writing: write } = rig()
-    if (!write) return
+    const { driver, device, mute, sever } = rig()
+    const write = writingOf(rig())
     await driver.open()
     mute(true)
     const pending = driver.write(device, write.point, write.value)
@@ -207,13 +245,18 @@ function writing(rig: () => DriverRig): void {
   })
 
   it('a value that does not fit is refused before anything is sent', async () => {
-    const { driver, device, writing: write } = rig()
-    if (!write) return
+    const { driver, device } = rig()
+    const write = writingOf(rig())
     await driver.open()
     await assert.rejects(driver.write(device, write.point, 'not a number'), (error) => {
       return error instanceof WriteError && error.code === 'range' && error.happened === 'no'
     })
   })
+}
+
+function writingOf({ writing: write }: DriverRig): NonNullable<DriverRig['writing']> {
+  assert.ok(write)
+  return write
 }
 
 /** A reading: asked for, or listened to. */

@@ -6,6 +6,10 @@ import { GatewayError } from '../../src/errors.ts'
 import { type Logger, silentLogger } from '../../src/log.ts'
 import { statusOf } from '../support/status.ts'
 
+interface ProblemBody {
+  readonly detail: string
+}
+
 /** Notes every question, and answers what it is told. */
 function rig(changes: Partial<DeviceDesk> = {}) {
   const asked: unknown[][] = []
@@ -20,6 +24,7 @@ function rig(changes: Partial<DeviceDesk> = {}) {
   const desk: DeviceDesk = {
     plan: note('plan'),
     read: note('read'),
+    check: note('check'),
     write: note('write'),
     ask: note('ask'),
     watch: () => () => {},
@@ -41,12 +46,14 @@ test('questions and orders reach the devices as they are', async () => {
   assert.equal((await get('/connections')).status, 200)
   assert.equal((await post('/devices/meter%201/read', { points: ['voltage'], raw: true })).status, 200)
   assert.equal((await post('/devices/meter/read', {})).status, 200)
+  assert.equal((await post('/devices/boiler/check', { point: 'setpoint', value: 55 })).status, 200)
   assert.equal((await post('/devices/boiler/write', { point: 'setpoint', value: 55 })).status, 200)
   assert.equal((await post('/connections/bus/ask', { line, timeoutMs: 300, questions })).status, 200)
   assert.deepEqual(asked, [
     ['plan'],
     ['read', 'meter 1', { points: ['voltage'], raw: true }],
     ['read', 'meter', {}],
+    ['check', 'boiler', { point: 'setpoint', value: 55 }],
     ['write', 'boiler', { point: 'setpoint', value: 55 }],
     ['ask', 'bus', { line, timeoutMs: 300, questions }],
   ])
@@ -64,6 +71,7 @@ test('what is wrong is refused as problem+json, and reaches nobody', async () =>
     await post('/connections/bus/ask', { questions: [] }),
     await post('/connections/bus/ask', { questions: [{ ...question, unitId: 256 }] }),
     await post('/connections/bus/ask', { questions: [{ ...question, count: 2001 }] }),
+    await post('/connections/bus/ask', { questions: [{ ...question, count: 126 }] }),
     await post('/connections/bus/ask', { questions: [question], line: '9600 8N1' }),
     await post('/connections/bus/ask', { questions: [question], timeoutMs: 1 }),
     await post('/connections/bus/ask', { questions: Array.from({ length: 65 }, () => question) }),
@@ -73,6 +81,21 @@ test('what is wrong is refused as problem+json, and reaches nobody', async () =>
     assert.equal(((await answer.json()) as { code: string }).code, 'usage')
   }
   assert.deepEqual(asked, [])
+})
+
+test('what is wrong is named: where, what is allowed, what was given', async () => {
+  const { post } = rig()
+  const question = { unitId: 3, register: 'input', address: 0, count: 2 }
+  const detailOf = async (path: string, body: unknown) =>
+    ((await (await post(path, body)).json()) as ProblemBody).detail
+  const asking = (changes: object) => detailOf('/connections/bus/ask', { questions: [{ ...question, ...changes }] })
+  assert.match(await asking({ register: 'inputt' }), /^questions\.0\.register: .*"holding"\|"input".*, got "inputt"$/)
+  assert.equal(await asking({ count: 200 }), 'questions.0.count: Too big: one request reads at most 125, got 200')
+  assert.match(await asking({ register: 'coil', count: 2001 }), /at most 2000, got 2001$/)
+  assert.match(await asking({ unitId: 256 }), /^questions\.0\.unitId: .*255, got 256$/)
+  assert.match(await asking({ counts: 2 }), /^questions\.0: .*"counts"$/)
+  assert.match(await detailOf('/devices/boiler/write', { point: 'x', value: null }), /^value: /)
+  assert.match(await detailOf('/devices/boiler/write', { value: 1 }), /^point: .*string, received undefined$/)
 })
 
 test('a name that nobody has is 404, with the names that there are', async () => {

@@ -9,7 +9,7 @@ import { noFault } from '../../src/drivers/simulator/fault.ts'
 import { ModbusServer } from '../../src/drivers/simulator/modbus-server.ts'
 import { SimulatedTextPort } from '../../src/drivers/simulator/text-port.ts'
 import { SimulatedUnit } from '../../src/drivers/simulator/unit.ts'
-import { driverConformance } from '../conformance/driver.ts'
+import { type DriverRig, driverConformance } from '../conformance/driver.ts'
 import { asciiContent, type Script, ScriptedBus } from '../support/bus.ts'
 import {
   asciiSettings,
@@ -134,7 +134,7 @@ driverConformance('modbus-rtu-over-tcp', async () => {
   }
 })
 
-driverConformance('serial-text', async () => {
+const serialText = async (): Promise<DriverRig> => {
   const line = new SimulatedTextPort(() => '12.5kg ST\r\n', { intervalMs: 5 })
   const scale = deviceWith({
     name: 'scale',
@@ -151,4 +151,6 @@ driverConformance('serial-text', async () => {
     sever: (severed) => (severed ? line.unplug() : line.plug()),
     close: async () => line.unplug(),
   }
-})
+}
+
+driverConformance('serial-text', serialText, { listens: true, readOnly: true })

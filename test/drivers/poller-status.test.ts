@@ -61,7 +61,9 @@ describe('the status', () => {
     const { clock, driver, poller } = rigWith([meter('a'), meter('b')])
     driver.slowMs.set('a', 100)
     driver.slowMs.set('b', 150)
-    Object.assign(driver, { counters: () => ({ exchanges: 7, failures: 1, troubles: {}, latencyMs: { a: 100 } }) })
+    Object.assign(driver, {
+      counters: () => ({ exchanges: 7, failures: 1, troubles: {}, latencyMs: { a: 100.123456 } }),
+    })
     poller.start()
     await clock.advance(120_000)
     const { connection, devices } = poller.status()
@@ -70,7 +72,7 @@ describe('the status', () => {
     assert.deepEqual(
       devices.map(({ latencyMs, missedPolls }) => ({ latencyMs, missedPolls })),
       [
-        { latencyMs: 100, missedPolls: 0 },
+        { latencyMs: 100.12, missedPolls: 0 },
         { latencyMs: undefined, missedPolls: 0 },
       ],
     )
@@ -91,7 +93,7 @@ describe('the status', () => {
     await poller.stop()
   })
 
-  it('counts the polls of the last minute that were left out', async () => {
+  it('counts the polls of the last minute that were missed', async () => {
     const { clock, driver, poller } = rigWith([meter('a')])
     poller.start()
     await clock.advance(1_500)

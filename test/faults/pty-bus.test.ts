@@ -1,4 +1,4 @@
-/** Promise P6 on real serial ports and in real time: the same faults as on the virtual bus, from a far end that has them. */
+/** Promise P6 on real serial ports and in real time: faults of all the kinds that the virtual bus knows, from a far end that has them. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { systemClock } from '../../src/clock.ts'
@@ -18,7 +18,7 @@ const TIMEOUT_MS = 40
 it(`${EXCHANGES} exchanges over pseudo terminals, more than 30 % of them faulty: not one wrong value`, async (test) => {
   if (!needs(test, 'socat')) return
   const seed = newSeed()
-  test.diagnostic(`seed ${seed} (TIDEGATE_SEED asks for the same faults; the times are real)`)
+  test.diagnostic(`seed ${seed} (TIDEGATE_SEED brings the same drawing; the times, and so the requests, are real)`)
   const runs = await Promise.all(Array.from({ length: BUSES }, (_, index) => runOne(seed + index, EXCHANGES / BUSES)))
   const all = (pick: (run: (typeof runs)[number]) => number) => runs.reduce((sum, run) => sum + pick(run), 0)
   const faults = busFaults.map((fault) => [fault, all(({ bus }) => bus.counts.get(fault) ?? 0)] as const)

@@ -163,7 +163,7 @@ test('read back is compared with what was written', async () => {
   await site.deliver('{"id":"a","value":55.04}')
   await quiet()
   const read = site.devices.read.bind(site.devices)
-  site.devices.read = async () => 54.9
+  site.devices.read = async () => [54.9]
   await site.deliver('{"id":"b","value":55}')
   await quiet()
   site.devices.read = read
@@ -178,6 +178,32 @@ test('read back is compared with what was written', async () => {
       { id: 'c', state: 'applied', reason: 'the device confirmed the write, but it could not be read back: timeout' },
     ],
   )
+})
+
+test('rounding is told by the power of ten that is read together with the point', async () => {
+  const points = [pointSettings({ type: 'int16', scaleFrom: 'power' }), pointSettings({ name: 'power', type: 'int16' })]
+  const site = await Site.open({ commands: [commandSettings({ verify: 'read_back' })], points })
+  await site.bringOnline()
+  const asked: (readonly string[])[] = []
+  site.devices.read = async (_device, names) => {
+    asked.push(names)
+    return [230.5, -1]
+  }
+  await site.deliver('{"id":"a","value":230.54}')
+  await quiet()
+  await site.deliver('{"id":"b","value":230.9}')
+  await quiet()
+  assert.deepEqual(
+    site.outcomes().map(({ id, state }) => [id, state]),
+    [
+      ['a', 'verified'],
+      ['b', 'failed'],
+    ],
+  )
+  assert.deepEqual(asked, [
+    ['setpoint', 'power'],
+    ['setpoint', 'power'],
+  ])
 })
 
 test('commands of one device go one at a time; a failing point does not hold the others', async () => {

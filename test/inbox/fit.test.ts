@@ -30,8 +30,9 @@ const rows: readonly Row[] = [
   [{ type: 'float16' }, 70_000, /wanted what a float16 can hold/],
   [{ type: 'float64' }, 9007199254740993n, 9007199254740992],
   [{ min: 20, max: 75 }, 20, 20],
-  [{ min: 20, max: 75 }, 19, /value is 19, wanted at least 20/],
-  [{ min: 20, max: 75 }, 76, /value is 76, wanted at most 75/],
+  [{ min: 20 }, 19, /value is 19, wanted at least 20$/],
+  [{ min: 20, max: 75, unit: '°C' }, 19, /value is 19, wanted 20 to 75 °C$/],
+  [{ min: 20, max: 75 }, 76, /value is 76, wanted 20 to 75$/],
   [{ type: 'bool' }, true, true],
   [{ type: 'bool' }, 0, false],
   [{ type: 'bit' }, 2, /value is 2, wanted true, false, 1 or 0/],
@@ -51,7 +52,9 @@ for (const [changes, value, expected] of rows) {
   })
 }
 
-const compared: readonly (readonly [point: Partial<PointSettings>, wanted: Value, got: Value, same: boolean])[] = [
+type Compared = readonly [point: Partial<PointSettings>, wanted: Value, got: Value, same: boolean, power?: number]
+
+const compared: readonly Compared[] = [
   [{ type: 'int32' }, 55, 55, true],
   [{ type: 'int32' }, 55, 56, false],
   [{ type: 'int64' }, 9007199254740993n, 9007199254740993n, true],
@@ -70,10 +73,23 @@ const compared: readonly (readonly [point: Partial<PointSettings>, wanted: Value
   [{ type: 'bool' }, true, false, false],
   [{ type: 'string' }, 'a', 'a', true],
   [{ type: 'string' }, 'a', 'b', false],
+  [{ type: 'int16', scaleFrom: 'power' }, 230.5, 230.9, false, -1],
+  [{ type: 'int16', scaleFrom: 'power' }, 230.54, 230.5, true, -1],
+  [{ type: 'int16', scaleFrom: 'power' }, 230.5, 230.6, false, -1],
+  [{ type: 'int16', scaleFrom: 'power' }, 4_230, 4_200, true, 2],
+  [{ type: 'int16', scaleFrom: 'power' }, 4_230, 4_300, false, 2],
+  [{ type: 'int16', scaleFrom: 'power', precision: 0 }, 230.4, 230, true, -1],
+  [{ type: 'int64', scaleFrom: 'power' }, 9007199254740993n, 9007199254740993n, true, 0],
+  [{ type: 'int64', scaleFrom: 'power' }, 9007199254740993n, 9007199254740992n, false, 0],
+  [{ type: 'int64', scaleFrom: 'power' }, 9007199254740994n, 9007199254740990n, true, 1],
+  // Nobody knows the step.
+  [{ type: 'int16', scaleFrom: 'power' }, 230.5, 230.5, true],
+  [{ type: 'int16', scaleFrom: 'power' }, 230.5, 230.4, false],
 ]
 
-for (const [changes, wanted, got, same] of compared) {
-  test(`reading ${got} after writing ${wanted} to ${JSON.stringify(changes)} is ${same ? 'the same' : 'another value'}`, () => {
-    assert.equal(isSame(pointSettings(changes), wanted, got), same)
+for (const [changes, wanted, got, same, power] of compared) {
+  const scaled = power === undefined ? '' : ` with power ${power}`
+  test(`reading ${got}${scaled} after writing ${wanted} to ${JSON.stringify(changes)} is ${same ? 'the same' : 'another value'}`, () => {
+    assert.equal(isSame(pointSettings(changes), { wanted, got, power }), same)
   })
 }

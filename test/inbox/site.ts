@@ -174,10 +174,10 @@ class TestDevices implements Devices {
     if (manner === 'refuses') throw new WriteFailure('exception_2', 'no', false)
   }
 
-  async read(device: string, point: string): Promise<Value> {
+  async read(device: string, points: readonly string[]): Promise<readonly Value[]> {
     if (!this.online.has(device)) throw new WriteFailure('timeout', 'no', true)
     if (this.readError !== undefined) throw new WriteFailure(this.readError, 'no', true)
-    return this.registers.get(`${device}.${point}`) ?? 0
+    return points.map((point) => this.registers.get(`${device}.${point}`) ?? 0)
   }
 }
 
@@ -308,7 +308,7 @@ export class Site {
     return {
       isOnline: (device) => devices.isOnline(device),
       write: (device, point, value) => (generation.dead ? never : devices.write(device, point, value)),
-      read: (device, point) => (generation.dead ? never : devices.read(device, point)),
+      read: (device, points) => (generation.dead ? never : devices.read(device, points)),
     }
   }
 }

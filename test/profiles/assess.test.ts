@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { assess, type IdentifyAnswer } from '../../src/cli/profiles/assess.ts'
-import type { PointAnswer } from '../../src/cli/profiles/raw-points.ts'
 import type { ProfilePoint } from '../../src/config/profile-file.ts'
+import type { PointAnswer } from '../../src/drivers/modbus/raw-points.ts'
 import { pointWith } from '../support/bus-settings.ts'
 
 const voltage: ProfilePoint = { ...pointWith({ name: 'voltage', plausible: { min: 80, max: 300 } }), essential: true }
@@ -82,7 +82,7 @@ describe('a device against a profile', () => {
   for (const row of rows) {
     it(`${row.what}: ${row.fits ? 'fits' : 'does not fit'}`, () => {
       const answers = [answer(voltage, row.voltage), answer(energy, row.energy), answer(state, 3)]
-      const { plausible, of, model, fits } = assess(points, answers, row.identified ?? [])
+      const { plausible, of, model, fits } = assess(points, { answers, identified: row.identified ?? [] })
       assert.deepEqual(
         { plausible, of, model, fits },
         { plausible: row.plausible, of: 2, model: row.model, fits: row.fits },
@@ -92,7 +92,7 @@ describe('a device against a profile', () => {
 
   it('says of each point what it is', () => {
     const answers = [answer(voltage, 512), answer(energy, 'exception_2'), answer(state, 3)]
-    const { judged } = assess(points, answers, [])
+    const { judged } = assess(points, { answers, identified: [] })
     assert.deepEqual(
       judged.map(({ verdict, essential }) => [verdict, essential]),
       [
@@ -104,7 +104,7 @@ describe('a device against a profile', () => {
   })
 
   it('without essential points all with a range decide', () => {
-    assert.equal(assess([energy], [answer(energy, 5)], []).fits, true)
-    assert.equal(assess([energy], [answer(energy, -5)], []).fits, false)
+    assert.equal(assess([energy], { answers: [answer(energy, 5)], identified: [] }).fits, true)
+    assert.equal(assess([energy], { answers: [answer(energy, -5)], identified: [] }).fits, false)
   })
 })

@@ -48,9 +48,12 @@ describe('tidegate profiles', () => {
   })
 
   it('a profile that is not there is told, with the nearest name', async (t) => {
-    const { status, stderr } = await runTidegate(t, ['profiles', 'show', 'eastron/sdm360'])
-    assert.equal(status, 78)
-    assert.match(stderr, /there is no profile "eastron\/sdm360"; did you mean "eastron\/sdm[36][36]0"\?/)
+    for (const words of [['show'], ['test', '--tcp', '127.0.0.1:1', '-a', '1']]) {
+      const [command = '', ...more] = words
+      const { status, stderr } = await runTidegate(t, ['profiles', command, 'eastron/sdm360', ...more])
+      assert.equal(status, 2)
+      assert.match(stderr, /there is no profile "eastron\/sdm360"; did you mean "eastron\/sdm[36][36]0"\?/)
+    }
   })
 
   it('a mistake in a profile has its line and column', async (t) => {
@@ -142,7 +145,7 @@ describe('tidegate profiles test', () => {
 
   it('nobody there: the code once, and where to go on', async (t) => {
     const place = await meter(t)
-    const { status, stdout } = await tried(t, place, '--unit', '9')
+    const { status, stdout } = await tried(t, place, '--unit', '9', '--timeout', '50ms')
     assert.equal(status, 1)
     assert.match(stdout, /^! timeout: no reply$/m)
     assert.match(stdout, new RegExp(`^next: {2}tidegate scan --tcp ${place}$`, 'm'))

@@ -99,6 +99,68 @@ describe('points by raw questions', () => {
     )
   })
 
+  it('reads a power of ten from another request before and after the values', async () => {
+    const scaled = pointWith({ name: 'v', address: 0, type: 'int16', scaleFrom: 'sf' })
+    const points = [scaled, pointWith({ name: 'sf', address: 900, type: 'int16' })]
+    for (const [after, expected] of [
+      [0xffff, 23.1],
+      [0xfffe, 'invalid'],
+      [undefined, 'exception_2'],
+    ] as const) {
+      let asked = 0
+      const unit = new FakeUnit((_, address) => {
+        if (address === 0) return 231
+        asked += 1
+        return asked === 1 ? 0xffff : after
+      })
+      // The point of the power is a value of its own, too.
+      const [answer] = await readPoints(unit, points, limits)
+      assert.deepEqual(answer?.value ?? answer?.error, expected)
+      assert.deepEqual(
+        unit.asked.map(({ address }) => address),
+        [900, 0, 900, 900],
+      )
+    }
+  })
+
+  it('reads value and power of ten apart where both together are refused', async () => {
+    const scaled = pointWith({ name: 'v', address: 0, type: 'int16', scaleFrom: 'sf' })
+    const points = [scaled, pointWith({ name: 'sf', address: 2, type: 'int16' })]
+    const unit = new FakeUnit((_, address) => [231, undefined, 0xffff][address])
+    const answers = await readPoints(unit, points, limits)
+    assert.deepEqual(
+      answers.map(({ value }) => value),
+      [23.1, -1],
+    )
+    assert.deepEqual(
+      unit.asked.map(({ address, count }) => [address, count]),
+      [
+        [0, 3],
+        [2, 1],
+        [0, 1],
+        [2, 1],
+        [2, 1],
+      ],
+    )
+  })
+
+  it('asks for no more in one order than the agent takes', async () => {
+    const orders: number[] = []
+    const fake = new FakeUnit((_, address) => address)
+    const ask: Unit['ask'] = (order) => {
+      orders.push(order.questions.length)
+      return fake.ask(order)
+    }
+    const unit: Unit = { unitId: 7, ask }
+    const points = Array.from({ length: 80 }, (_, index) => pointWith({ name: `r${index}`, address: index }))
+    const answers = await readPoints(unit, points, { ...limits, onePointPerRequest: true })
+    assert.deepEqual(
+      answers.map(({ value }) => value),
+      points.map(({ address }) => address),
+    )
+    assert.deepEqual(orders, [1, 32, 32, 15])
+  })
+
   it('reads bits, and leaves out what can only be written', async () => {
     const unit: Unit = { unitId: 7, ask: async () => [{ ok: true, hex: '05', tookMs: 1 }] }
     const points = [0, 1, 2].map((address) =>

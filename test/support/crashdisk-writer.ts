@@ -54,7 +54,7 @@ class Run {
       devices: {
         isOnline: () => this.#deviceOnline,
         write: (_device, _point, value) => this.#write(value),
-        read: async () => 0,
+        read: async (_device, points) => points.map(() => 0),
       },
       now: () => ({ boot: BOOT, mono: clock.mono(), wall: clock.wall(), clockKnown: true }),
       bootOffset: () => undefined,

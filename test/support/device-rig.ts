@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { systemClock } from '../../src/clock.ts'
 import { noFault } from '../../src/drivers/simulator/fault.ts'
 import { type SimulatedSite, startSimulatedSite } from '../../src/drivers/simulator/site.ts'
 import { AgentProcess } from './agent-process.ts'
@@ -22,12 +23,16 @@ export interface DeviceRig {
 
 /** `running`: with an agent that polls the plant. */
 export async function deviceRig(test: TestContext, { running }: { readonly running: boolean }): Promise<DeviceRig> {
-  const site = await startSimulatedSite({ boilerFault: noFault, slowMs: 20 })
+  // Values that stand still: what a tool finds in them is no matter of chance.
+  const clock = { ...systemClock, mono: () => 0 }
+  const site = await startSimulatedSite({ boilerFault: noFault, slowMs: 20, clock })
   test.after(() => site.close())
   const broker = await ScriptedBroker.start()
   test.after(() => broker.close())
   const folder = emptyFolder(test)
-  const agent = new AgentProcess(folder, plantConfig({ modbus: site.port, mqtt: broker.port }))
+  // Many programs are started; compiling them each time anew would be most of their work.
+  const env = { ...process.env, NODE_COMPILE_CACHE: join(folder, 'compiled') }
+  const agent = new AgentProcess(folder, plantConfig({ modbus: site.port, mqtt: broker.port }), { env })
   writeFileSync(join(folder, 'config.yaml'), plantConfig({ modbus: site.port, mqtt: broker.port }))
   test.after(() => agent.kill())
   if (running) {
@@ -39,7 +44,7 @@ export async function deviceRig(test: TestContext, { running }: { readonly runni
   }
   const begin = (...words: string[]) => {
     const places = ['--state-dir', agent.stateDir, ...(words[0] === 'watch' ? [] : ['--config', agent.configFile])]
-    return start(test, [process.execPath, join(repository, 'bin', 'tidegate.mjs'), ...words, ...places])
+    return start(test, [process.execPath, join(repository, 'bin', 'tidegate.mjs'), ...words, ...places], { env })
   }
   return { site, folder, agent, broker, begin, tidegate: (...words) => begin(...words).ended }
 }

@@ -24,7 +24,7 @@ export class Device {
     return device
   }
 
-  /** On a serial port. It answers when it has opened it; until then a master sees silence. */
+  /** On a serial port. It answers when it has opened it; until then a client sees silence. */
   static async startRtu(folder: string, path: string): Promise<Device> {
     const device = new Device(folder, 'rtu', path)
     await device.start()

@@ -1,4 +1,4 @@
-"""A Modbus master nobody here wrote: pymodbus asks unit 3 of a simulator for everything it can, and prints the answers.
+"""A Modbus client nobody here wrote: pymodbus asks unit 3 of a simulator for everything it can, and prints the answers.
 
 Usage: modbus-client.py tcp PORT | rtu-tcp PORT | rtu PATH | ascii PATH
 """

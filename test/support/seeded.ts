@@ -1,3 +1,5 @@
+import { chance } from '../../src/drivers/simulator/chance.ts'
+
 /** Chance that can be replayed: a test prints its seed, and TIDEGATE_SEED brings the same run again. */
 export interface Chance {
   readonly seed: number
@@ -17,15 +19,8 @@ export function newSeed(): number {
   return given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given)
 }
 
-/** Mulberry32: small, and good enough to choose instants. */
 export function chanceOf(seed: number): Chance {
-  let state = seed >>> 0
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
+  const next = chance(seed)
   return {
     seed,
     next,

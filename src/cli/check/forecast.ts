@@ -44,7 +44,7 @@ const journalBytes = 3 * blockBytes
 
 export function forecast(settings: Settings): Forecast {
   const devices = settings.connections.flatMap((connection) =>
-    connection.devices.map((device) => deviceRate(settings, connection, device)),
+    connection.devices.map((device) => deviceRate(device, { settings, connection })),
   )
   const recordsPerSecond = sum(devices.map((device) => device.perSecond))
   const recordBytes =
@@ -72,7 +72,10 @@ interface DeviceRate {
 }
 
 /** One record a poll; points with a longer interval that is a multiple share it. */
-function deviceRate(settings: Settings, connection: ConnectionSettings, device: DeviceSettings): DeviceRate {
+function deviceRate(
+  device: DeviceSettings,
+  { settings, connection }: { readonly settings: Settings; readonly connection: ConnectionSettings },
+): DeviceRate {
   const fixed = envelopeCharacters + settings.gateway.id.length + device.name.length
   if (speaksByItself(connection, device)) {
     return { perSecond: textMessagesPerSecond, bytes: fixed + sum(device.points.map(pointCharacters)) }

@@ -61,7 +61,7 @@ function devicePlan(connection: ConnectionSettings, device: DeviceSettings): Dev
   const [often, ...others] = speaks ? [] : pollsOf(device)
   const base = { device: device.name, connection: connection.name, speaks }
   if (often === undefined) return { ...base, everyMs: 0, requests: 0, registers: 0, wireMs: 0, busy: 0, rarer: [] }
-  const main = costOf(connection, device, often.points)
+  const main = costOf(often.points, { connection, device })
   const added = others.map((poll) => addedBy(poll, { often, main, connection, device }))
   const busy = added.reduce((sum, one) => sum + one.busy, main.wireMs / often.everyMs)
   const { everyMs, schedule } = often
@@ -92,7 +92,7 @@ interface Beside {
 function addedBy(poll: Poll, { often, main, connection, device }: Beside): { plan: RarerPlan; busy: number } {
   const { everyMs, schedule, points } = poll
   const together = schedule === undefined && everyMs % often.everyMs === 0
-  const whole = costOf(connection, device, together ? [...often.points, ...points] : points)
+  const whole = costOf(together ? [...often.points, ...points] : points, { connection, device })
   const wireMs = together ? whole.wireMs - main.wireMs : whole.wireMs
   const plan = {
     everyMs,
@@ -103,7 +103,10 @@ function addedBy(poll: Poll, { often, main, connection, device }: Beside): { pla
   return { plan, busy: wireMs / everyMs }
 }
 
-function costOf(connection: ConnectionSettings, device: DeviceSettings, points: readonly PointSettings[]): Cost {
+function costOf(
+  points: readonly PointSettings[],
+  { connection, device }: { readonly connection: ConnectionSettings; readonly device: DeviceSettings },
+): Cost {
   if (connection.type === 'serial-text' || connection.type === 'serial-binary') {
     return { requests: 1, registers: 0, wireMs: askingMs(connection, device) }
   }

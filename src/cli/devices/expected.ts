@@ -1,7 +1,7 @@
 /** Which of all meanings fit what is expected, and whether they begin where they were looked for. Pure. */
 import { toDecimal, toNumber } from '../../drivers/decimal.ts'
-import { widthOf } from '../../drivers/modbus/registers.ts'
 import type { Value } from '../../model.ts'
+import { widthOf } from '../../point-types.ts'
 import type { ByteOrder, PointType } from '../../settings.ts'
 import { allInterpretations } from './interpretations.ts'
 
@@ -49,8 +49,11 @@ const likeliest: readonly PointType[] = [
  * The meanings within the range, the likeliest first: as they are before scaled ones, near `address` before farther ones.
  * Of signed and unsigned that say the same, one. The first block is the one that was asked for; the others lie next to it.
  */
-export function hitsIn(blocks: readonly Block[], range: Range, address: number): Hit[] {
-  const found = scales.flatMap((scale) => blocks.flatMap((block) => hitsOf(block, range, scale)))
+export function hitsIn(
+  blocks: readonly Block[],
+  { range, address }: { readonly range: Range; readonly address: number },
+): Hit[] {
+  const found = scales.flatMap((scale) => blocks.flatMap((block) => hitsOf(block, { range, scale })))
   const sorted = found
     .map((hit) => ({ hit, rank: rankOf(hit, address) }))
     .sort((a, b) => firstDifference(a.rank, b.rank))
@@ -62,7 +65,7 @@ export function hitsIn(blocks: readonly Block[], range: Range, address: number):
   })
 }
 
-function hitsOf({ address, bytes }: Block, range: Range, scale: number): Hit[] {
+function hitsOf({ address, bytes }: Block, { range, scale }: { readonly range: Range; readonly scale: number }): Hit[] {
   return allInterpretations(bytes).flatMap(({ at, type, byteOrder, value: raw }) => {
     if (scale !== 1 && !isInteger(type)) return []
     const value = scaledBy(raw, scale)

@@ -2,8 +2,8 @@
  * What registers can mean: every type in every byte order, side by side. Pure. Bytes are two per register, as they came.
  */
 import { decode } from '../../drivers/modbus/codec.ts'
-import { widthOf } from '../../drivers/modbus/registers.ts'
 import type { Value } from '../../model.ts'
+import { widthOf } from '../../point-types.ts'
 import type { ByteOrder, PointSettings, PointType } from '../../settings.ts'
 
 export const byteOrders: readonly ByteOrder[] = ['ABCD', 'CDAB', 'BADC', 'DCBA']
@@ -17,20 +17,23 @@ const typesOfWidth = {
 export type Width = keyof typeof typesOfWidth
 
 /** What a point would have to be declared as. */
-export interface Reading {
+export interface Declaration {
   /** The first register, counted from the first of the bytes. */
   readonly at: number
   readonly type: PointType
   readonly byteOrder: ByteOrder
 }
 
-export interface Interpretation extends Reading {
+export interface Interpretation extends Declaration {
   /** Undefined: not a number, or no digits (BCD). */
   readonly value: Value | undefined
 }
 
 /** All meanings of `width` registers that begin at `at`. Words of one register have no order, but their bytes may. */
-export function interpretations(bytes: Uint8Array, at: number, width: Width): Interpretation[] {
+export function interpretations(
+  bytes: Uint8Array,
+  { at, width }: { readonly at: number; readonly width: Width },
+): Interpretation[] {
   const orders = width === 1 ? byteOrders.filter((order) => order === 'ABCD' || order === 'BADC') : byteOrders
   return orders.flatMap((byteOrder) =>
     typesOfWidth[width].map((type) => ({ at, type, byteOrder, value: valueAt(bytes, { at, type, byteOrder }) })),
@@ -42,11 +45,11 @@ export function allInterpretations(bytes: Uint8Array): Interpretation[] {
   const registers = bytes.length >> 1
   const widths: readonly Width[] = [2, 1, 4]
   return widths.flatMap((width) =>
-    Array.from({ length: Math.max(0, registers - width + 1) }, (_, at) => interpretations(bytes, at, width)).flat(),
+    Array.from({ length: Math.max(0, registers - width + 1) }, (_, at) => interpretations(bytes, { at, width })).flat(),
   )
 }
 
-function valueAt(bytes: Uint8Array, { at, type, byteOrder }: Reading): Value | undefined {
+function valueAt(bytes: Uint8Array, { at, type, byteOrder }: Declaration): Value | undefined {
   const point = pointOf(type, byteOrder)
   const slice = bytes.subarray(at * 2, (at + widthOf(point)) * 2)
   return decode(point, slice).value

@@ -66,16 +66,27 @@ export function parseExpected(text: string): { readonly min: number; readonly ma
   throw new GatewayError('usage', `--expect ${text} is no range`, { hint: '--expect 220..240' })
 }
 
+/**
+ * `7`. Tools may ask whom they like: those behind TCP are 0 and 255, too (MODBUS Messaging on TCP/IP V1.0b, 4.4.2), and
+ * somebody may sit at a reserved address.
+ */
+export function parseUnit(text: string): number {
+  const unit = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN
+  if (unit <= UNIT_LAST) return unit
+  throw new GatewayError('usage', `"${text}" is no unit: expected 0 to ${UNIT_LAST}`, {
+    hint: 'one unit; tidegate scan asks many',
+  })
+}
+
 /** `1-32`, `1,2,5:9`: in the order given, each once. */
 export function parseUnits(text: string): number[] {
   const units = text.split(',').flatMap((part) => {
-    const parts = /^(\d{1,3})(?:[-:](\d{1,3}))?$/.exec(part.trim())
-    const from = Number(parts?.[1])
-    const to = Number(parts?.[2] ?? parts?.[1])
-    if (!(from <= to && to <= UNIT_LAST)) {
-      throw new GatewayError('usage', `"${part}" is no unit: expected 0 to ${UNIT_LAST}`, { hint: '1-32 or 1,2,5-9' })
+    const [, from = part, to = from] = /^(\d{1,3})(?:[-:](\d{1,3}))?$/.exec(part.trim()) ?? []
+    const [first, last] = [parseUnit(from), parseUnit(to)]
+    if (first > last) {
+      throw new GatewayError('usage', `"${part}" begins above its end`, { hint: `${last}-${first}` })
     }
-    return Array.from({ length: to - from + 1 }, (_, index) => from + index)
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index)
   })
   return [...new Set(units)]
 }

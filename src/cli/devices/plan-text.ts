@@ -1,5 +1,6 @@
 import { formatDuration } from '../../config/units.ts'
-import type { PlannedConnection, PlannedDevice, PlannedPoll, PlannedRequest, PlanReport } from '../../device-api.ts'
+import type { PlannedConnection, PlannedDevice, PlannedPoll, PlanReport, PollRequest } from '../../device-api.ts'
+import { formatNumberOf } from '../format.ts'
 import { table } from '../table.ts'
 
 /** Names of points in a row. */
@@ -65,7 +66,7 @@ function everyText({ intervalMs, schedule }: PlannedPoll): string {
   return schedule ?? formatDuration(intervalMs)
 }
 
-function pointsText({ points }: PlannedRequest): string {
+function pointsText({ points }: PollRequest): string {
   const shown = points.slice(0, POINTS_SHOWN).join(', ')
   return points.length > POINTS_SHOWN ? `${shown} and ${points.length - POINTS_SHOWN} more` : shown
 }

@@ -1,8 +1,8 @@
 /** What `tidegate probe` shows. Pure. */
 import { formatRef, type RegisterPlace } from '../../config/ref.ts'
 import type { PlainValue } from '../../device-api.ts'
-import { isBitTable } from '../../drivers/modbus/registers.ts'
 import type { Value } from '../../model.ts'
+import { isBitTable } from '../../point-types.ts'
 import { table } from '../table.ts'
 import { type Block, type Hit, hitsIn, isTorn, type Range } from './expected.ts'
 import { byteOrders, type Interpretation, interpretations, printable, textIn, type Width } from './interpretations.ts'
@@ -32,14 +32,14 @@ export function probeText(probed: Probed): string[] {
   const head = `unit ${unitId}, ${describePlace(place, count)}, reply in ${Math.round(tookMs)} ms`
   if (isBitTable(place.register)) return [head, ...bitLines(probed)]
   const found = hitsOf(probed)
-  const isHit = (one: Interpretation) => found.some((hit) => isOf(hit, one, place.address))
+  const isHit = (one: Interpretation) => found.some((hit) => isSame(hit, { ...one, address: place.address + one.at }))
   return [
     head,
     '',
     ...indented(registerLines(probed, isHit)),
-    ...([2, 4] as const).flatMap((width) => wideLines(probed, width, isHit)),
+    ...([2, 4] as const).flatMap((width) => wideLines(probed, { width, isHit })),
     ...textLines(probed),
-    ...(probed.range ? ['', ...verdictLines(probed, probed.range, found)] : []),
+    ...(probed.range ? ['', ...verdictLines({ ...probed, range: probed.range }, found)] : []),
   ]
 }
 
@@ -50,8 +50,8 @@ export function probeDocument(probed: Probed) {
   const all = isBitTable(place.register)
     ? []
     : widths.flatMap((width) =>
-        starts(count, width, 1).flatMap((at) =>
-          interpretations(bytes, at, width).map(({ at: _, value, ...one }) => ({
+        starts(count, { width }).flatMap((at) =>
+          interpretations(bytes, { at, width }).map(({ at: _, value, ...one }) => ({
             address: place.address + at,
             ...one,
             ...(value === undefined ? {} : { value: plain(value) }),
@@ -80,20 +80,22 @@ function hitsOf({ place, bytes, lower, higher, range }: Probed): Hit[] {
   const blocks: Block[] = [{ address: place.address, bytes }]
   if (higher?.bytes) blocks.push({ address: place.address + 1, bytes: higher.bytes })
   if (lower?.bytes) blocks.push({ address: place.address - 1, bytes: lower.bytes })
-  return hitsIn(blocks, range, place.address)
+  return hitsIn(blocks, { range, address: place.address })
 }
 
-function isOf(hit: Hit, one: Interpretation, start: number): boolean {
-  return hit.address === start + one.at && hit.type === one.type && hit.byteOrder === one.byteOrder
+type Place = Pick<Hit, 'address' | 'type' | 'byteOrder'>
+
+function isSame(a: Place, b: Place): boolean {
+  return a.address === b.address && a.type === b.type && a.byteOrder === b.byteOrder
 }
 
 type IsHit = (one: Interpretation) => boolean
 
 /** One line a register. */
 function registerLines({ place, count, bytes }: Probed, isHit: IsHit): string[] {
-  const rows = starts(count, 1, 1).map((at) => {
+  const rows = starts(count, { width: 1 }).map((at) => {
     const two = bytes.subarray(at * 2, at * 2 + 2)
-    const all = interpretations(bytes, at, 1).filter((one) => one.byteOrder === 'ABCD')
+    const all = interpretations(bytes, { at, width: 1 }).filter((one) => one.byteOrder === 'ABCD')
     const address = place.address + at
     const bits = [...two].map((byte) => byte.toString(2).padStart(8, '0')).join(' ')
     return [
@@ -105,14 +107,17 @@ function registerLines({ place, count, bytes }: Probed, isHit: IsHit): string[] 
       bits,
     ]
   })
-  const head = ['addr', 'ref', 'hex', 'uint16', 'int16', 'bcd16', 'float16', 'text', 'bits 15..8 7..0']
+  const head = ['ADDR', 'ref', 'hex', 'uint16', 'int16', 'bcd16', 'float16', 'text', 'bits 15..8 7..0']
   return table([head, ...rows], { right: [3, 4, 5, 6] })
 }
 
 /** Two or four registers together: one line for each byte order. */
-function wideLines({ place, count, bytes }: Probed, width: Width, isHit: IsHit): string[] {
-  return starts(count, width, width).flatMap((at) => {
-    const all = interpretations(bytes, at, width)
+function wideLines(
+  { place, count, bytes }: Probed,
+  { width, isHit }: { readonly width: Width; readonly isHit: IsHit },
+): string[] {
+  return starts(count, { width, step: width }).flatMap((at) => {
+    const all = interpretations(bytes, { at, width })
     const first = place.address + at
     const types = [...new Set(all.map(({ type }) => type))]
     const head = [`${first}..${first + width - 1}`, ...types]
@@ -133,18 +138,18 @@ function textLines({ place, count, bytes }: Probed): string[] {
 }
 
 function bitLines({ place, count, bytes }: Probed): string[] {
-  const rows = starts(count, 1, 1).map((at) => {
+  const rows = starts(count, { width: 1 }).map((at) => {
     const address = place.address + at
     const on = ((bytes[at >> 3] ?? 0) >> (at & 7)) & 1
     return [String(address), formatRef({ register: place.register, address }), String(on)]
   })
   const paste = `Paste:  name: { register: ${place.register}, address: ${place.address} }`
-  return ['', ...indented(table([['addr', 'ref', 'value'], ...rows], { right: [2] })), '', paste]
+  return ['', ...indented(table([['ADDR', 'ref', 'value'], ...rows], { right: [2] })), '', paste]
 }
 
 /** Does it begin where it was looked for? */
-function verdictLines(probed: Probed, range: Range, found: readonly Hit[]): string[] {
-  const { place, lower, higher } = probed
+function verdictLines(probed: Probed & { readonly range: Range }, found: readonly Hit[]): string[] {
+  const { place, lower, higher, range } = probed
   const expected = `${range.min}..${range.max}`
   const [first, ...others] = found
   if (!first)
@@ -160,7 +165,10 @@ function verdictLines(probed: Probed, range: Range, found: readonly Hit[]): stri
     `Paste:  ${pasteOf(first, place)}`,
   ]
   const fits = (by: number) => sound.some((hit) => hit.address === place.address + by)
-  const beside = [besideText('one lower', lower, fits(-1)), besideText('one higher', higher, fits(1))]
+  const beside = [
+    besideText('one lower', { registers: lower, fits: fits(-1) }),
+    besideText('one higher', { registers: higher, fits: fits(1) }),
+  ]
   if (shift === 0) lines.push(`neighbours: ${beside.join('; ')}`)
   else lines.push(shiftText(shift, { register: place.register, address: first.address }))
   if (elsewhere) {
@@ -181,7 +189,10 @@ function shiftText(shift: number, place: RegisterPlace): string {
   return `it begins ${shift} registers further on, at ${where}`
 }
 
-function besideText(name: string, registers: Registers | undefined, fits: boolean): string {
+function besideText(
+  name: string,
+  { registers, fits }: { readonly registers: Registers | undefined; readonly fits: boolean },
+): string {
   if (!registers) return `${name} -> none`
   if (!registers.bytes) return `${name} -> ${registers.code}`
   return `${name} -> ${words(registers.bytes)}, ${fits ? 'in range as well' : 'not in range'}`
@@ -224,7 +235,7 @@ function plain(value: Value): PlainValue {
 }
 
 /** The registers at which a value of this width can begin. */
-function starts(count: number, width: number, step: number): number[] {
+function starts(count: number, { width, step = 1 }: { readonly width: number; readonly step?: number }): number[] {
   return Array.from({ length: Math.max(0, Math.floor((count - width) / step) + 1) }, (_, index) => index * step)
 }
 

@@ -1,7 +1,8 @@
 import type { RegisterPlace } from '../../config/ref.ts'
 import type { RawQuestion, RawReply } from '../../device-api.ts'
-import { isBitTable } from '../../drivers/modbus/registers.ts'
 import { GatewayError } from '../../errors.ts'
+import { ADDRESS_END, readMaxOf } from '../../modbus-limits.ts'
+import { isBitTable } from '../../point-types.ts'
 import type { LineSettings } from '../../settings.ts'
 import { explained } from './codes.ts'
 import type { Range } from './expected.ts'
@@ -22,7 +23,6 @@ export interface ProbeFlags extends DeviceFlags, TargetFlags {
 /** Counts when none is given: enough for a float, and a byte of bits. */
 const REGISTERS_DEFAULT = 2
 const BITS_DEFAULT = 8
-const ADDRESS_END = 65_536
 
 /** `tidegate probe`: what registers hold, read in every way. Status 1 when there is no reply, or nothing that was expected. */
 export function probe(name: string | undefined, flags: ProbeFlags): Promise<number> {
@@ -30,7 +30,7 @@ export function probe(name: string | undefined, flags: ProbeFlags): Promise<numb
   const place = parseStart(flags.start, table)
   const count = countOf(place, flags.count)
   const range = flags.expect === undefined ? undefined : parseExpected(flags.expect)
-  return withTarget(name, flags, async (target) => {
+  return withTarget({ ...flags, name }, async (target) => {
     const probed = await ask(target, { flags, place, count, ...(range ? { range } : {}) })
     if (flags.json) console.log(JSON.stringify(probeDocument(probed), null, 2))
     else console.log(probeText(probed).join('\n'))
@@ -51,7 +51,7 @@ async function ask(target: Target, wanted: Wanted): Promise<Probed> {
   const { register, address } = place
   const asker = new Asker(target, flags)
   const [here] = await asker.ask([{ register, address, count }])
-  if (!here?.ok || !('hex' in here)) throw await failure(asker, here, wanted)
+  if (!here?.ok || !('hex' in here)) throw await failure(asker, { here, wanted })
   const beside = [address - 1, address + 1].filter((start) => start >= 0 && start + count <= ADDRESS_END)
   const replies = await asker.ask(beside.map((start) => ({ register, address: start, count })))
   const at = (start: number) => (beside.includes(start) ? registersOf(replies[beside.indexOf(start)]) : undefined)
@@ -99,10 +99,14 @@ function registersOf(reply: RawReply | undefined): Registers {
 }
 
 /** What is wrong, and what would do. */
-async function failure(asker: Asker, here: RawReply | undefined, { place, count }: Wanted): Promise<GatewayError> {
+async function failure(
+  asker: Asker,
+  { here, wanted }: { readonly here: RawReply | undefined; readonly wanted: Wanted },
+): Promise<GatewayError> {
+  const { place, count } = wanted
   const code = here && !here.ok ? here.code : 'io'
   const isThere = code.startsWith('exception_')
-  const hint = isThere ? await otherPlace(asker, place, count) : `tidegate scan ${asker.target.words}`
+  const hint = isThere ? await otherPlace(asker, wanted) : `tidegate scan ${asker.target.words}`
   return new GatewayError('bad_answer', `no reading of ${describePlace(place, count)}: ${explained(code)}`, {
     ...(hint === undefined ? {} : { hint }),
   })
@@ -111,7 +115,7 @@ async function failure(asker: Asker, here: RawReply | undefined, { place, count 
 const otherTable = { holding: 'input', input: 'holding', coil: 'discrete', discrete: 'coil' } as const
 
 /** The device is there: does it answer in the other table, or for one alone? */
-async function otherPlace(asker: Asker, place: RegisterPlace, count: number): Promise<string | undefined> {
+async function otherPlace(asker: Asker, { place, count }: Wanted): Promise<string | undefined> {
   const register = otherTable[place.register]
   const [other, one] = await asker.ask([
     { ...place, register, count },
@@ -123,13 +127,8 @@ async function otherPlace(asker: Asker, place: RegisterPlace, count: number): Pr
 }
 
 function countOf(place: RegisterPlace, given: number | undefined): number {
-  const isBits = isBitTable(place.register)
-  const most = Math.min(isBits ? BITS_MAX : REGISTERS_MAX, ADDRESS_END - place.address)
-  const count = given ?? Math.min(isBits ? BITS_DEFAULT : REGISTERS_DEFAULT, most)
+  const most = Math.min(readMaxOf(place.register), ADDRESS_END - place.address)
+  const count = given ?? Math.min(isBitTable(place.register) ? BITS_DEFAULT : REGISTERS_DEFAULT, most)
   if (count >= 1 && count <= most) return count
   throw new GatewayError('usage', `-c ${count} does not fit: 1 to ${most} from ${place.address} on`)
 }
-
-/** What one request can ask for (MODBUS Application Protocol V1.1b3, 6.1 and 6.3). */
-const BITS_MAX = 2000
-const REGISTERS_MAX = 125

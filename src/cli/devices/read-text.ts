@@ -30,9 +30,15 @@ function rawRow(sample: ReadSample): string[] {
   return [point, shown, rawText(raw), `${register} ${address} (${formatRef({ register, address })})`, `${type}${order}`]
 }
 
-/** "0x4366 0x8000"; a bit is 0 or 1. */
+/** Words shown; all are in `--json`. */
+const WORDS_SHOWN = 4
+
+/** "0x4366 0x8000"; a bit is 0 or 1; of a text the first four words: "0x4561 0x7374 0x726f 0x6e00 +12". */
 function rawText(raw: string | undefined): string {
   if (raw === undefined) return '-'
   if (raw.length === 2) return String(Number(`0x${raw}`))
-  return (raw.match(/.{4}/g) ?? []).map((word) => `0x${word}`).join(' ')
+  const words = raw.match(/.{4}/g) ?? []
+  const shown = words.slice(0, WORDS_SHOWN).map((word) => `0x${word}`)
+  const more = words.length - shown.length
+  return [...shown, ...(more > 0 ? [`+${more}`] : [])].join(' ')
 }

@@ -19,8 +19,8 @@ export interface Repetition {
 export function read(name: string, flags: ReadFlags): Promise<number> {
   const { device, point } = splitName(name)
   const order = { raw: flags.raw, ...(point === undefined ? {} : { points: [point] }) }
-  return withDevice(flags, device, (tools) =>
-    untilInterrupted(async (stopped, wait) => {
+  return withDevice({ ...flags, device }, (tools) =>
+    untilInterrupted(async ({ stopped, wait }) => {
       const { times, everyMs } = flags.repeat ?? { times: 1, everyMs: 0 }
       let bad = 0
       for (let done = 0; done < times && !stopped(); done++) {

@@ -1,4 +1,12 @@
-import type { DeviceTools, PlanReport, RawReply, ReadAnswer, WatchLine, WriteAnswer } from '../../device-api.ts'
+import type {
+  CheckAnswer,
+  DeviceTools,
+  PlanReport,
+  RawReply,
+  ReadAnswer,
+  WatchLine,
+  WriteAnswer,
+} from '../../device-api.ts'
 import { GatewayError } from '../../errors.ts'
 import { callJson, getJson, openLines } from '../client.ts'
 
@@ -9,6 +17,7 @@ export function remoteTools(stateDir: string): DeviceTools {
   return {
     plan: async () => (await getJson(stateDir, '/api/v1/connections')) as PlanReport,
     read: async (device, order) => (await post(`${deviceAt(device)}/read`, order)) as ReadAnswer,
+    check: async (device, order) => (await post(`${deviceAt(device)}/check`, order)) as CheckAnswer,
     write: async (device, order) => (await post(`${deviceAt(device)}/write`, order)) as WriteAnswer,
     ask: async (connection, order, signal) =>
       (await post(`/api/v1/connections/${encodeURIComponent(connection)}/ask`, order, signal)) as RawReply[],
@@ -18,8 +27,7 @@ export function remoteTools(stateDir: string): DeviceTools {
 /** What is recorded from now on, until the agent ends or the signal says so. */
 export async function* remoteWatch(
   stateDir: string,
-  pattern: string | undefined,
-  signal: AbortSignal,
+  { pattern, signal }: { readonly pattern: string | undefined; readonly signal: AbortSignal },
 ): AsyncGenerator<WatchLine> {
   const query = pattern === undefined ? '' : `?pattern=${encodeURIComponent(pattern)}`
   for await (const line of openLines(stateDir, {

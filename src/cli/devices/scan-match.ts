@@ -1,7 +1,8 @@
 /** Does what a unit answers look like a device of a known kind? */
 import type { Profile } from '../../config/profile-file.ts'
+import type { PointAnswer } from '../../drivers/modbus/raw-points.ts'
 import { type Assessment, assess, type IdentifyAnswer } from '../profiles/assess.ts'
-import { type PointAnswer, readPoints, type Unit } from '../profiles/raw-points.ts'
+import { readPoints, type Unit } from '../profiles/raw-points.ts'
 
 export interface Match {
   readonly profile: Profile
@@ -34,9 +35,10 @@ async function matchOf(unit: Unit, profile: Profile): Promise<Match | undefined>
   // One question is enough for most kinds that it is not: a bus is slow, and some devices on it even more so.
   for (const points of [essential.slice(0, 1), essential]) {
     const answers = await readPoints(unit, withScales(points, profile), profile.defaults)
-    if (!assess(profile.points, isOnly(answers, points), identified).fits) return undefined
+    if (!assess(profile.points, { answers: isOnly(answers, points), identified }).fits) return undefined
   }
-  const all = assess(profile.points, await readPoints(unit, profile.points, profile.defaults), identified)
+  const answers = await readPoints(unit, profile.points, profile.defaults)
+  const all = assess(profile.points, { answers, identified })
   return { profile, identified: isSameModel(all), plausible: all.plausible, of: all.of }
 }
 

@@ -1,4 +1,5 @@
 /** Who is asked first in a scan. Pure. */
+import { describeLine } from '../../drivers/line.ts'
 import type { LineSettings } from '../../settings.ts'
 
 /** One unit at one line; no line: that of the connection as it is. */
@@ -87,13 +88,8 @@ export function isSameLine(a: LineSettings, b: LineSettings): boolean {
   return a.baud === b.baud && a.dataBits === b.dataBits && a.parity === b.parity && a.stopBits === b.stopBits
 }
 
-/** "9600 8N1" */
-export function lineText({ baud, dataBits, parity, stopBits }: LineSettings): string {
-  return `${baud} ${dataBits}${parity.charAt(0).toUpperCase()}${stopBits}`
-}
-
 function at(line: LineSettings | undefined): string {
-  return line === undefined ? '' : ` at ${lineText(line)}`
+  return line === undefined ? '' : ` at ${describeLine(line)}`
 }
 
 function spanOf(units: readonly number[]): string {

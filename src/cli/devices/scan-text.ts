@@ -1,7 +1,8 @@
 /** What `tidegate scan` shows. Pure. */
 import type { PlannedConnection } from '../../device-api.ts'
+import { describeLine } from '../../drivers/line.ts'
 import { cut, table } from '../table.ts'
-import { lineText, type Step } from './scan-order.ts'
+import type { Step } from './scan-order.ts'
 import type { Found, ScanResult } from './scan-run.ts'
 
 /** Where it was looked. */
@@ -9,25 +10,28 @@ export interface Scanned {
   readonly connection: PlannedConnection
   /** Words for the connection on the command line. */
   readonly words: string
+  /** The connection is one of the configuration. */
+  readonly configured: boolean
   readonly result: ScanResult
 }
 
 const LOOKS_COLUMNS = 38
 
-export function scanText({ connection, words, result }: Scanned): string[] {
+export function scanText(scanned: Scanned): string[] {
+  const { connection, words, result } = scanned
   const { found, damaged } = result
   const withMatch = found.some(({ match }) => match !== undefined)
   const withLine = found.some(({ line }) => line !== undefined)
   const rows = found.map((one) => [
     String(one.unitId),
     `${Math.max(1, Math.round(one.tookMs))} ms`,
-    ...(withLine ? [one.line ? lineText(one.line) : connection.line] : []),
+    ...(withLine ? [one.line ? describeLine(one.line) : connection.line] : []),
     cut(looksLike(one), LOOKS_COLUMNS),
     ...(withMatch ? [one.match ? `${one.match.plausible} of ${one.match.of}` : '-'] : []),
-    suggestion(one, connection, words),
+    suggestion(one, scanned),
   ])
   const head = [
-    'unit',
+    'UNIT',
     'reply',
     ...(withLine ? ['line'] : []),
     'looks like',
@@ -38,13 +42,14 @@ export function scanText({ connection, words, result }: Scanned): string[] {
     ...(found.length === 0 ? ['Nobody answers.'] : table([head, ...rows], { right: [0, 1] })),
     ...found.flatMap((one) => identityLine(one)),
     ...damagedLines(damaged),
-    ...pasteLines(found, connection),
+    ...pasteLines(scanned),
     ...(found.length === 0 ? nothingHints(connection, words) : []),
   ]
 }
 
 /** The same for programs. */
-export function scanDocument({ connection, words, result }: Scanned) {
+export function scanDocument(scanned: Scanned) {
+  const { connection, result } = scanned
   const { found, damaged, ...rest } = result
   return {
     connection: connection.name,
@@ -52,14 +57,14 @@ export function scanDocument({ connection, words, result }: Scanned) {
     damaged: damaged.map(({ unitId }) => unitId),
     found: found.map((one) => ({
       unitId: one.unitId,
-      line: one.line ? lineText(one.line) : connection.line,
+      line: one.line ? describeLine(one.line) : connection.line,
       tookMs: one.tookMs,
       holding: one.holding,
       input: one.input,
       texts: one.texts,
       ...matchFacts(one),
       ...configuredFacts(one, connection),
-      suggestion: suggestion(one, connection, words),
+      suggestion: suggestion(one, scanned),
     })),
   }
 }
@@ -87,12 +92,12 @@ function tables(holding: string, input: string): string {
   return answered.length > 0 ? `answers ${answered.join(' and ')}` : 'has nothing at 0'
 }
 
-function suggestion(found: Found, connection: PlannedConnection, words: string): string {
+function suggestion(found: Found, { connection, words }: Scanned): string {
   const { unitId, match, input } = found
   const name = configuredAs(unitId, connection)
   if (name !== undefined) return `configured: ${name}`
   if (match) return `profile: ${match.profile.name}`
-  const line = found.line ? lineText(found.line) : connection.line
+  const line = found.line ? describeLine(found.line) : connection.line
   const option = line !== connection.line || words.startsWith('--port') ? ` --line "${line}"` : ''
   return `tidegate probe ${words}${option} -a ${unitId}${input === 'ok' ? ' -t input' : ''} -r 0`
 }
@@ -113,21 +118,37 @@ function damagedLines(damaged: readonly Step[]): string[] {
   return [`Damaged replies at unit ${units}: other line settings there, or two devices with one address.`]
 }
 
-/** Lines for the configuration, of devices that are not in it. */
-function pasteLines(found: readonly Found[], connection: PlannedConnection): string[] {
-  const fresh = found.filter(({ unitId, match }) => match && configuredAs(unitId, connection) === undefined)
+/** Lines for the configuration, of what is not in it. */
+function pasteLines({ connection, configured, result }: Scanned): string[] {
+  const fresh = result.found.filter(({ unitId, match }) => match && configuredAs(unitId, connection) === undefined)
   if (fresh.length === 0) return []
-  const lines = fresh.map(({ unitId, match, line }) => {
-    const profile = match?.profile.name ?? ''
-    const name = `${profile.slice(profile.lastIndexOf('/') + 1)}-${unitId}`
-    const remark = line ? `   # at line: ${lineText(line)}` : ''
-    return `  ${name}: { connection: ${connection.name}, unit_id: ${unitId}, profile: ${profile} }${remark}`
+  // A connection that is written down here has the line at which they answer, if that is one.
+  const answering = [...new Set(fresh.map(({ line }) => (line ? describeLine(line) : connection.line)))]
+  const line = !configured && answering.length === 1 ? (answering[0] ?? connection.line) : connection.line
+  const lines = fresh.map((found) => {
+    const profile = found.match?.profile.name ?? ''
+    const name = `${profile.slice(profile.lastIndexOf('/') + 1)}-${found.unitId}`
+    const own = found.line ? describeLine(found.line) : connection.line
+    const remark = own === line ? '' : `   # at line: ${own}`
+    return `  ${name}: { connection: ${connection.name}, unit_id: ${found.unitId}, profile: ${profile} }${remark}`
   })
-  return ['', 'Paste:', 'devices:', ...lines]
+  return ['', 'Paste:', ...(configured ? [] : connectionLines(connection, line)), 'devices:', ...lines]
 }
 
-function nothingHints({ port, line }: PlannedConnection, words: string): string[] {
-  if (port === undefined) return [`Is it the right address (${line})? Behind a converter, which units are on its bus?`]
+/** A connection that stands in no file yet. */
+function connectionLines({ name, type, host, port }: PlannedConnection, line: string): string[] {
+  const place = host === undefined ? `port: ${scalar(port)}, line: ${line}` : `host: ${scalar(host)}, port: ${port}`
+  return ['connections:', `  ${name}: { type: ${type}, ${place} }`]
+}
+
+/** As YAML takes it between braces. */
+function scalar(value: string | number): string {
+  const text = String(value)
+  return /^[\w./-]+$/.test(text) ? text : JSON.stringify(text)
+}
+
+function nothingHints({ host, line }: PlannedConnection, words: string): string[] {
+  if (host !== undefined) return [`Is it the right address (${line})? Behind a converter, which units are on its bus?`]
   return [
     'A and B swapped? Termination? Is the device powered? Other line settings:',
     `  tidegate scan ${words} --lines "9600 8E1,19200 8N1,19200 8E1,38400 8N1,115200 8N1"`,

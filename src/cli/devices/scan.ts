@@ -27,12 +27,12 @@ export function scan(name: string | undefined, flags: ScanFlags): Promise<number
   const units = flags.units === undefined ? undefined : parseUnits(flags.units)
   const given = flags.lines ?? flags.line
   const lines = given === undefined ? undefined : given.split(',').map(lineFrom)
-  return withTarget(name, flags, (target) =>
-    untilInterrupted(async (_stopped, _wait, signal) => {
+  return withTarget({ ...flags, name }, (target) =>
+    untilInterrupted(async ({ signal }) => {
       const result = await run(target, { flags, signal, ...(units ? { units } : {}), ...(lines ? { lines } : {}) })
-      const { connection, words } = target
+      const { connection, words, configured } = target
       if (result.stopped) console.error(`Stopped after ${result.asked} of ${result.of}.`)
-      const scanned = { connection, words, result }
+      const scanned = { connection, words, configured, result }
       if (flags.json) console.log(JSON.stringify(scanDocument(scanned), null, 2))
       else console.log(scanText(scanned).join('\n'))
       return result.found.length > 0 ? 0 : 1
@@ -49,7 +49,7 @@ interface Wish {
 
 async function run(target: Target, { flags, signal, units, lines }: Wish): Promise<ScanResult> {
   const { connection } = target
-  const serial = connection.port !== undefined
+  const serial = connection.host === undefined
   if (lines && !serial)
     throw new GatewayError('usage', `${connection.name} has no line settings: --lines is for serial ports`)
   const own = serial ? lineFrom(connection.line) : undefined

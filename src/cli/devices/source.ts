@@ -37,10 +37,10 @@ export interface Target {
  * `work` gives is the exit status.
  */
 export async function withDevice(
-  flags: DeviceFlags,
-  device: string,
+  wanted: DeviceFlags & { readonly device: string },
   work: (tools: DeviceTools, running: boolean) => Promise<number>,
 ): Promise<number> {
+  const { device, ...flags } = wanted
   if (await isRunning(flags.stateDir)) return work(remoteTools(flags.stateDir), true)
   const { connections } = loadSettings(flags.config).settings
   const connection = connections.find(({ devices }) => devices.some(({ name }) => name === device))
@@ -58,11 +58,10 @@ export async function withDevice(
 
 /** The same for raw questions on a connection, which need no device. */
 export async function withTarget(
-  name: string | undefined,
-  flags: DeviceFlags & TargetFlags,
+  flags: DeviceFlags & TargetFlags & { readonly name: string | undefined },
   work: (target: Target) => Promise<number>,
 ): Promise<number> {
-  const wanted = targetOf(name, flags)
+  const wanted = targetOf(flags)
   const running = await isRunning(flags.stateDir)
   if (running) {
     const tools = remoteTools(flags.stateDir)
@@ -91,7 +90,7 @@ function remarkOwn(): void {
 
 type Wanted = { readonly name: string } | { readonly settings: ConnectionSettings; readonly words: string }
 
-function targetOf(name: string | undefined, { port, tcp, line }: TargetFlags): Wanted {
+function targetOf({ name, port, tcp, line }: TargetFlags & { readonly name: string | undefined }): Wanted {
   const given = [name, port, tcp].filter((one) => one !== undefined)
   if (given.length !== 1) {
     throw new GatewayError(
@@ -106,22 +105,26 @@ function targetOf(name: string | undefined, { port, tcp, line }: TargetFlags): W
   if (tcp !== undefined) {
     const parts = /^(.+?)(?::(\d+))?$/.exec(tcp)
     const fields = { type: 'modbus-tcp', host: parts?.[1] ?? tcp, ...(parts?.[2] && { port: Number(parts[2]) }) }
-    return { settings: settingsFor(fields), words: `--tcp ${tcp}` }
+    return { settings: settingsFor(fields, `--tcp ${tcp}`), words: `--tcp ${tcp}` }
   }
-  const settings = settingsFor({ type: 'modbus-rtu', port, line: line ?? DEFAULT_LINE })
-  return { settings, words: `--port ${port}` }
+  const said = line === undefined ? '' : ` --line "${line}"`
+  const fields = { type: 'modbus-rtu', port, line: line ?? DEFAULT_LINE }
+  return { settings: settingsFor(fields, `--port ${port}${said}`), words: `--port ${port}` }
 }
 
 /** What MODBUS over Serial Line V1.02 (2.5.1) would have is 19200 8E1; what devices come with is this. */
 const DEFAULT_LINE = '9600 8N1'
 
-/** A connection that stands in no file, with the defaults of the configuration. */
-function settingsFor(fields: object): ConnectionSettings {
+/** Of a connection that stands in no file. */
+const NAME = 'here'
+
+/** A connection that stands in no file, with the defaults of the configuration. `words` said so. */
+function settingsFor(fields: object, words: string): ConnectionSettings {
   const text = JSON.stringify({
     version: 1,
-    gateway: { id: 'here' },
-    connections: { here: fields },
-    devices: { any: { connection: 'here', unit_id: 1, points: { any: { address: 0, type: 'uint16' } } } },
+    gateway: { id: NAME },
+    connections: { [NAME]: fields },
+    devices: { any: { connection: NAME, unit_id: 1, points: { any: { address: 0, type: 'uint16' } } } },
     uplinks: { none: { type: 'mqtt', url: 'mqtt://127.0.0.1' } },
   })
   try {
@@ -131,7 +134,7 @@ function settingsFor(fields: object): ConnectionSettings {
     const problem = error instanceof ConfigInvalid ? error.problems[0] : undefined
     if (!problem) throw error
     const { message, hint } = problem
-    throw new GatewayError('usage', message, { cause: error, ...(hint === undefined ? {} : { hint }) })
+    throw new GatewayError('usage', `${words}: ${message}`, { cause: error, ...(hint === undefined ? {} : { hint }) })
   }
   throw new Error('a configuration that is valid has its connection')
 }
@@ -151,8 +154,8 @@ function unknownConnection(name: string, all: readonly { readonly name: string }
 
 /** The agent has this very port or socket. */
 function isSame(owned: PlannedConnection, settings: ConnectionSettings): boolean {
-  if ('host' in settings) return owned.port === undefined && owned.line === `${settings.host}:${settings.port}`
-  return owned.port !== undefined && realPath(owned.port) === realPath(settings.port)
+  if ('host' in settings) return owned.host === settings.host && owned.port === settings.port
+  return typeof owned.port === 'string' && realPath(owned.port) === realPath(settings.port)
 }
 
 function realPath(path: string): string {

@@ -19,12 +19,12 @@ export interface WatchFlags {
  * within the time.
  */
 export function watch(pattern: string | undefined, flags: WatchFlags): Promise<number> {
-  return untilInterrupted(async (stopped, _wait, interrupted) => {
+  return untilInterrupted(async ({ stopped, signal: interrupted }) => {
     const { count = Number.POSITIVE_INFINITY, wait } = flags
     const text = new WatchText({ changes: flags.changes })
     const over = wait === undefined ? interrupted : AbortSignal.any([interrupted, AbortSignal.timeout(wait * 1000)])
     let shown = 0
-    for await (const line of linesUntil(remoteWatch(flags.stateDir, pattern, over), over)) {
+    for await (const line of linesUntil(remoteWatch(flags.stateDir, { pattern, signal: over }), over)) {
       if ('watching' in line) {
         const { devices, points } = line.watching
         console.error(

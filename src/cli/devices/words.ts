@@ -1,10 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { parseDuration } from '../../config/units.ts'
 import { configOption, type Done, jsonOption, stateDirOption, yesOption } from '../options.ts'
+import { parseUnit } from './place.ts'
 import type { ProbeFlags } from './probe.ts'
 import type { ReadFlags, Repetition } from './read.ts'
 import type { ScanFlags } from './scan.ts'
 import type { DeviceFlags } from './source.ts'
+import { duration, targeted, timeoutOption } from './target-options.ts'
 import type { WatchFlags } from './watch.ts'
 import type { WriteFlags } from './write.ts'
 
@@ -13,7 +14,9 @@ export function addDevices(program: Command, done: Done): void {
   addReading(program, done)
   addProbe(program, done)
   addScan(program, done)
-  deviceCommand(program, 'plan', 'show what is asked of the devices when, and what was learnt from them')
+  deviceCommand(program, 'plan', {
+    description: 'show what is asked of the devices when, and what was learnt from them',
+  })
     .argument('[connection]', 'only this one')
     .action(async (name: string | undefined, flags: DeviceFlags) => {
       const { plan } = await import('./plan.ts')
@@ -22,7 +25,7 @@ export function addDevices(program: Command, done: Done): void {
 }
 
 function addReading(program: Command, done: Done): void {
-  deviceCommand(program, 'read', 'read a device now; status 1 when a value is missing')
+  deviceCommand(program, 'read', { description: 'read a device now; status 1 when a value is missing' })
     .argument('<name>', 'DEVICE or DEVICE.POINT')
     .option('--raw', 'with the registers as they came, each point asked for alone', false)
     .addOption(new Option('--repeat <N/T>', 'so many times, every so often: 10/2s').argParser(repetition))
@@ -30,13 +33,15 @@ function addReading(program: Command, done: Done): void {
       const { read } = await import('./read.ts')
       done(await read(name, flags))
     })
-  deviceCommand(program, 'write', 'write a point, after asking; keeps to its min and max, and reads back')
+  deviceCommand(program, 'write', {
+    description: 'write a point, after asking; keeps to its min and max, and reads back',
+  })
     .argument('<name>', 'DEVICE.POINT')
     .argument('<value>', 'a number, true or false, or a text')
     .addOption(yesOption())
     .action(async (name: string, value: string, flags: WriteFlags) => {
       const { write } = await import('./write.ts')
-      done(await write(name, value, flags))
+      done(await write({ name, text: value }, flags))
     })
   program
     .command('watch')
@@ -54,13 +59,18 @@ function addReading(program: Command, done: Done): void {
 }
 
 function addProbe(program: Command, done: Done): void {
-  targeted(deviceCommand(program, 'probe', 'read registers and show everything they can mean', '--config <file>'))
+  targeted(
+    deviceCommand(program, 'probe', {
+      description: 'read registers and show everything they can mean',
+      configFlags: '--config <file>',
+    }),
+  )
     .option('--line <line>', 'other line settings than those of the connection; with --port: "9600 8N1" by default')
-    .addOption(new Option('-a, --unit <unit>', 'unit id').default(1).argParser(unit))
+    .addOption(new Option('-a, --unit <unit>', 'unit id').default(1).argParser(parseUnit))
     .addOption(
       new Option('-r, --start <start>', 'address from 0; without -t also a reference such as 30001').default('0'),
     )
-    .addOption(new Option('-c, --count <n>', 'how many (default: 2 registers, 8 bits)').argParser(positive))
+    .addOption(new Option('-c, --count <n>', 'how many (default: 2 registers, 8 bits)').argParser(probeCount))
     .addOption(new Option('-t, --table <table>', '0 coil, 1 discrete, 3 input, 4 holding, or the word'))
     .addOption(new Option('--expect <MIN..MAX>', 'mark what is in this range, and look one register lower and higher'))
     .addOption(timeoutOption())
@@ -74,7 +84,11 @@ function addProbe(program: Command, done: Done): void {
 }
 
 function addScan(program: Command, done: Done): void {
-  targeted(deviceCommand(program, 'scan', 'find the units that answer, and what they are; status 1 when nobody does'))
+  targeted(
+    deviceCommand(program, 'scan', {
+      description: 'find the units that answer, and what they are; status 1 when nobody does',
+    }),
+  )
     .option('--line <line>', 'line settings of --port (default: "9600 8N1")')
     .addOption(new Option('--units <list>', 'only these: 1-32 or 1,2,5-9'))
     .addOption(new Option('--lines <list>', 'with these line settings: "9600 8N1,19200 8E1"'))
@@ -85,7 +99,11 @@ function addScan(program: Command, done: Done): void {
     })
 }
 
-function deviceCommand(program: Command, name: string, description: string, configFlags?: string): Command {
+function deviceCommand(
+  program: Command,
+  name: string,
+  { description, configFlags }: { readonly description: string; readonly configFlags?: string },
+): Command {
   return program
     .command(name)
     .description(description)
@@ -94,25 +112,6 @@ function deviceCommand(program: Command, name: string, description: string, conf
     .addOption(jsonOption())
 }
 
-/** A connection of the configuration, or a port or socket that needs none. */
-function targeted(command: Command): Command {
-  return command
-    .argument('[connection]', 'one of the configuration')
-    .option('--port <path>', 'a serial port that needs no configuration')
-    .option('--tcp <host[:port]>', 'Modbus TCP that needs no configuration')
-}
-
-function timeoutOption(): Option {
-  return new Option('--timeout <time>', 'for one answer: 300ms').argParser((text) => {
-    const ms = duration(text)
-    if (ms >= TIMEOUT_MS_MIN && ms <= TIMEOUT_MS_MAX) return ms
-    throw new InvalidArgumentError('10ms to 10s are possible.')
-  })
-}
-
-const TIMEOUT_MS_MIN = 10
-const TIMEOUT_MS_MAX = 10_000
-
 /** `10`, `10/2s`: a second where nothing is said. */
 function repetition(text: string): Repetition {
   const [times = '', every, ...more] = text.split('/')
@@ -120,18 +119,13 @@ function repetition(text: string): Repetition {
   return { times: positive(times), everyMs: every === undefined ? 1000 : duration(every) }
 }
 
-function duration(text: string): number {
-  const parsed = parseDuration(text)
-  if ('value' in parsed) return parsed.value
-  throw new InvalidArgumentError(`${parsed.problem}.`)
+/** Everywhere else -c is the configuration. */
+function probeCount(text: string): number {
+  if (/^\d+$/.test(text)) return positive(text)
+  throw new InvalidArgumentError('-c is how many registers here; the configuration is --config FILE.')
 }
 
 function positive(text: string): number {
   if (/^\d+$/.test(text) && Number(text) > 0) return Number(text)
   throw new InvalidArgumentError('A whole number from 1 on is expected.')
-}
-
-function unit(text: string): number {
-  if (/^\d+$/.test(text) && Number(text) <= 255) return Number(text)
-  throw new InvalidArgumentError('One unit at a time, 0 to 255; tidegate scan asks many.')
 }

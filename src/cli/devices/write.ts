@@ -12,16 +12,19 @@ export interface WriteFlags extends DeviceFlags {
 }
 
 /** `tidegate write`: reads, asks, writes, reads back. Status 0 when the point has the value, as far as it can be read. */
-export function write(name: string, text: string, flags: WriteFlags): Promise<number> {
+export function write(
+  { name, text }: { readonly name: string; readonly text: string },
+  flags: WriteFlags,
+): Promise<number> {
   const { device, point } = splitName(name)
   if (point === undefined) {
     throw new GatewayError('usage', `"${name}" names no point`, { hint: `tidegate write ${device}.POINT ${text}` })
   }
-  return withDevice(flags, device, async (tools, running) => {
+  return withDevice({ ...flags, device }, async (tools, running) => {
     const now = (await tools.read(device, { points: [point] })).samples[0]
     if (!now) throw new Error('a point that is there has a sample')
-    const value = typedValue(now, text)
-    if (!(await confirmed(question(name, now, value), { yes: flags.yes }))) {
+    const { value } = await tools.check(device, { point, value: typedValue({ ...now, point: name }, text) })
+    if (!(await confirmed(question(name, { now, value }), { yes: flags.yes }))) {
       console.error('Nothing was changed.')
       return 1
     }
@@ -32,7 +35,7 @@ export function write(name: string, text: string, flags: WriteFlags): Promise<nu
   })
 }
 
-function question(name: string, now: ReadSample, value: PlainValue): string {
+function question(name: string, { now, value }: { readonly now: ReadSample; readonly value: PlainValue }): string {
   const wanted = valueText({ ...now, value })
   if (now.value !== undefined) return `${name} is ${valueText(now)}. Write ${wanted}?`
   return now.access === 'wo'

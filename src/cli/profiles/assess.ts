@@ -1,8 +1,8 @@
 /** Does a device fit a profile? Pure. */
 import type { IdentifyRule, ProfilePoint } from '../../config/profile-file.ts'
+import type { PointAnswer } from '../../drivers/modbus/raw-points.ts'
 import type { Value } from '../../model.ts'
 import { isPlausible } from '../devices/plausible.ts'
-import type { PointAnswer } from './raw-points.ts'
 
 /** unjudged: the profile gives no range for it. */
 export type Verdict = 'plausible' | 'implausible' | 'failed' | 'unjudged'
@@ -32,8 +32,7 @@ export interface IdentifyAnswer {
 /** `answers` are those of the points of the profile, `identified` those of its rules. */
 export function assess(
   points: readonly ProfilePoint[],
-  answers: readonly PointAnswer[],
-  identified: readonly IdentifyAnswer[],
+  { answers, identified }: { readonly answers: readonly PointAnswer[]; readonly identified: readonly IdentifyAnswer[] },
 ): Assessment {
   const judged = answers.map((answer): Judged => {
     const essential = points.find(({ name }) => name === answer.point.name)?.essential ?? false

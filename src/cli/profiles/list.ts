@@ -27,6 +27,6 @@ export async function list({ config, json }: ListFlags): Promise<number> {
     file.startsWith(bundled) ? '' : file,
   ])
   for (const line of table([['PROFILE', 'device', ''], ...rows])) console.log(line)
-  console.log('\nnext:  tidegate profiles show NAME      tidegate profiles test NAME --connection CONN --unit N')
+  console.log('\nnext:  tidegate profiles show NAME      tidegate profiles test NAME CONNECTION --unit N')
   return 0
 }

@@ -1,4 +1,6 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
+import { parseUnit } from '../devices/place.ts'
+import { targeted, timeoutOption } from '../devices/target-options.ts'
 import { configOption, type Done, jsonOption, optionsBehind, stateDirOption } from '../options.ts'
 import type { ListFlags } from './list.ts'
 import type { TrialFlags } from './trial.ts'
@@ -35,29 +37,19 @@ export function addProfiles(program: Command, done: Done): void {
 }
 
 function addTrial(profiles: Command, done: Done): void {
-  profiles
+  const test = profiles
     .command('test')
     .description('read every point of a profile from a device once; status 0 when the device fits')
     .argument('<name>', 'such as eastron/sdm630')
-    .option('--connection <name>', 'a connection of the configuration')
-    .option('--port <path>', 'a serial port that needs no configuration')
-    .option('--line <settings>', 'with --port: "9600 8N1"')
-    .option('--tcp <host>', 'a device or converter on the network, with :port when that is not 502')
-    .addOption(new Option('-a, --unit <n>', 'its Modbus address (default: that of the profile)').argParser(unitId))
+  targeted(test)
+    .option('--line <line>', 'line settings of --port (default: "9600 8N1")')
+    .addOption(new Option('-a, --unit <unit>', 'unit id (default: that of the profile)').argParser(parseUnit))
+    .addOption(timeoutOption())
     .addOption(configOption())
     .addOption(stateDirOption())
     .addOption(jsonOption())
-    .action(async (name: string, flags: TrialFlags) => {
+    .action(async (name: string, connection: string | undefined, flags: TrialFlags) => {
       const { trial } = await import('./trial.ts')
-      done(await trial(name, flags))
+      done(await trial(name, { ...flags, connection }))
     })
-}
-
-/** MODBUS Messaging on TCP/IP V1.0b, 4.4.2: 255 addresses a server without a bus behind it. */
-const UNIT_ID_LAST = 255
-
-function unitId(text: string): number {
-  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN
-  if (number <= UNIT_ID_LAST) return number
-  throw new InvalidArgumentError(`expected 1 to 247, on TCP also 0 and ${UNIT_ID_LAST}`)
 }

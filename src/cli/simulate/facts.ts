@@ -15,10 +15,10 @@ export interface ConnectionFacts {
   readonly type: string
   /** Host and port, or the path of the serial port. */
   readonly address: string
-  /** Masters connected now; absent on a serial line. */
-  readonly masters?: number
+  /** Clients connected now; absent on a serial line. */
+  readonly clients?: number
   /** Requests to units that are not there. */
-  readonly strangers: number
+  readonly unknownUnits: number
   readonly broadcasts: number
   /** Bytes that were no request. */
   readonly noise: number
@@ -38,13 +38,13 @@ export interface DeviceFacts {
 
 export function factsOf(simulation: RunningSimulation, seconds: number): SimulationFacts {
   const connections = simulation.connections.map(({ settings, address, bus, clients }): ConnectionFacts => {
-    const masters = clients()
+    const connected = clients()
     return {
       name: settings.name,
       type: settings.type,
       address,
-      ...(masters === undefined ? {} : { masters }),
-      strangers: bus.strangers,
+      ...(connected === undefined ? {} : { clients: connected }),
+      unknownUnits: bus.unknownUnits,
       broadcasts: bus.broadcasts,
       noise: bus.noise,
       collisions: bus.collisions,

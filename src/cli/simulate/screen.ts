@@ -21,7 +21,8 @@ export function servedLines(
 function describeUnit(unit: SimulatedUnitSettings): string {
   const { points, faults } = unit
   const scripted = faults.length === 0 ? [] : [formatNumberOf(faults.length, 'scripted fault')]
-  return [formatNumberOf(points.length, 'point'), ...scripted].join(', ')
+  const declared = points.filter(({ isModelCode }) => isModelCode !== true)
+  return [formatNumberOf(declared.length, 'point'), ...scripted].join(', ')
 }
 
 /** "41 s  84 requests/s  2 exceptions  3 faults  meter 42/s  boiler 21/s dead 3": since `before`, and in all. */
@@ -52,15 +53,15 @@ export function summaryLines(facts: SimulationFacts): string[] {
   ])
   const odd = facts.connections.flatMap(oddities)
   return [
-    ...table([['device', 'unit', 'requests', 'exceptions', 'faults'], ...rows], { right: [1, 2, 3] }),
+    ...table([['DEVICE', 'unit', 'requests', 'exceptions', 'faults'], ...rows], { right: [1, 2, 3] }),
     ...odd,
     `${formatNumberOf(facts.requests, 'request')} in ${formatDuration(facts.seconds * 1000)}.`,
   ]
 }
 
-function oddities({ name, strangers, broadcasts, noise, collisions }: ConnectionFacts): string[] {
+function oddities({ name, unknownUnits, broadcasts, noise, collisions }: ConnectionFacts): string[] {
   const said = [
-    strangers > 0 ? `${formatNumberOf(strangers, 'request')} to units that are not there` : '',
+    unknownUnits > 0 ? `${formatNumberOf(unknownUnits, 'request')} to units that are not there` : '',
     broadcasts > 0 ? formatNumberOf(broadcasts, 'broadcast') : '',
     noise > 0 ? `${formatNumberOf(noise, 'byte')} that ${noise === 1 ? 'was' : 'were'} no request` : '',
     collisions > 0 ? `${formatNumberOf(collisions, 'transmission')} met another one` : '',

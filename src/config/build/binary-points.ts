@@ -1,3 +1,4 @@
+import { bitsOf } from '../../point-types.ts'
 import type { PointSettings, PointType } from '../../settings.ts'
 import type { Path } from '../problem.ts'
 import type { Device } from '../schema/device.ts'
@@ -9,7 +10,6 @@ import { buildMarkers } from './markers.ts'
 import type { Inherited } from './reported.ts'
 import type { Times } from './text-points.ts'
 import { traitsOf } from './traits.ts'
-import { bitsOf } from './widths.ts'
 
 const meaningless = ['ref', 'register', 'address', 'scale_from', 'min', 'max', 'interval', 'schedule']
 const types = pointTypes.filter((type) => type !== 'number')

@@ -1,8 +1,8 @@
+import { bitsOf } from '../../point-types.ts'
 import type { PointType } from '../../settings.ts'
 import type { Path } from '../problem.ts'
 import type { Point } from '../schema/point.ts'
 import type { Findings } from './findings.ts'
-import { bitsOf } from './widths.ts'
 
 /** Checks `bit` and `width` of a point that is read from so many bits: a register, or a byte of a frame. */
 export function checkBits(

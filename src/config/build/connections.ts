@@ -74,7 +74,8 @@ function minOf({ timeout, min_timeout: min }: Timeouts): number {
 }
 
 function checkTimeouts(context: Context, path: Path, { timeout, min_timeout: min }: Timeouts): void {
-  if (min === undefined || min <= timeout) return
+  // A timeout that is wrong has its own error; what stands in its place is not in the file.
+  if (min === undefined || min <= timeout || context.attempted([...path, 'timeout'])) return
   const message = `min_timeout ${formatDuration(min)} is above timeout ${formatDuration(timeout)}`
   context.error([...path, 'min_timeout'], message, { hint: 'the same as timeout: always wait that long' })
 }

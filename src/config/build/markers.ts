@@ -1,8 +1,8 @@
+import { bitsOf } from '../../point-types.ts'
 import type { PointType } from '../../settings.ts'
 import type { Path } from '../problem.ts'
 import type { Point } from '../schema/point.ts'
 import type { Findings } from './findings.ts'
-import { bitsOf } from './widths.ts'
 
 type Marker = number | bigint
 

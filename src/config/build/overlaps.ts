@@ -1,7 +1,7 @@
+import { widthOf } from '../../point-types.ts'
 import type { PointSettings } from '../../settings.ts'
 import type { Path } from '../problem.ts'
 import type { Findings } from './findings.ts'
-import { registersOf } from './widths.ts'
 
 /**
  * Warns when one point begins in the middle of another: the usual sign of an address that is off by one. Points that begin
@@ -9,7 +9,7 @@ import { registersOf } from './widths.ts'
  */
 export function checkOverlaps(findings: Findings, path: Path, points: readonly PointSettings[]): void {
   for (const point of points) {
-    const end = point.address + registersOf(point)
+    const end = point.address + widthOf(point)
     const torn = points.find(
       (other) =>
         other.register === point.register &&

@@ -1,3 +1,5 @@
+import { ADDRESS_END } from '../../modbus-limits.ts'
+import { bitsOf, widthOf } from '../../point-types.ts'
 import type { PointSettings, PointType, RegisterTable } from '../../settings.ts'
 import type { Path } from '../problem.ts'
 import { parseRef, type RegisterPlace } from '../ref.ts'
@@ -10,10 +12,6 @@ import type { Findings } from './findings.ts'
 import { buildMarkers } from './markers.ts'
 import type { Inherited } from './reported.ts'
 import { timesOf, traitsOf } from './traits.ts'
-import { bitsOf, registersOf } from './widths.ts'
-
-/** Addresses are 16-bit numbers (MODBUS Application Protocol V1.1b3, 4.4). */
-const addressMax = 65_535
 
 /** Types that are no register: `number` is a text, the others are bytes of a frame. */
 const otherTypes: readonly PointType[] = ['number', 'int8', 'uint8']
@@ -149,11 +147,11 @@ function checkReport(findings: Findings, path: Path, { report, intervalMs }: Poi
 
 function checkRange(findings: Findings, path: Path, options: { point: PointSettings; device: ModbusDefaults }): void {
   const { point, device } = options
-  const count = registersOf(point)
+  const count = widthOf(point)
   const last = point.address + count - 1
   const place = findings.written([...path, 'ref']) ? 'ref' : 'address'
-  if (last > addressMax) {
-    findings.error([...path, place], `${point.type} at ${point.address} ends at ${last}, above ${addressMax}`)
+  if (last >= ADDRESS_END) {
+    findings.error([...path, place], `${point.type} at ${point.address} ends at ${last}, above ${ADDRESS_END - 1}`)
   }
   if (count > device.max_registers) {
     const message = `takes ${count} registers, but max_registers of the device is ${device.max_registers}`

@@ -83,7 +83,7 @@ function identifying(
     points.some(({ point }) => point.register === rule.register && point.address === rule.address)
   return (profile?.identify ?? []).flatMap(({ point, equals: [value] }, index) => {
     if (value === undefined || taken(point)) return []
-    return [{ point: { ...point, name: `identity_${index}` }, value: { kind: 'fixed', value } }]
+    return [{ point: { ...point, name: `identity_${index}` }, value: { kind: 'fixed', value }, isModelCode: true }]
   })
 }
 

@@ -1,8 +1,9 @@
 import { z } from 'zod'
+import { REGISTERS_READ_MAX } from '../../modbus-limits.ts'
 import { flag, text, whole } from '../field.ts'
 import { hex } from './binary-frame.ts'
 import { labels } from './gateway.ts'
-import { byteOrder, expiry, interval, point, registersMax, reporting, schedule } from './point.ts'
+import { byteOrder, expiry, interval, point, reporting, schedule } from './point.ts'
 
 /** MODBUS Messaging on TCP/IP V1.0b, 4.4.2: 255 addresses the server itself when there is no bus behind it. */
 export const unitIdOfTcpServer = 255
@@ -30,11 +31,11 @@ const globs = () =>
 export const pace = {
   interval: interval().prefault('10s').meta({ description: 'How often its points are read.' }),
   byte_order: byteOrder().prefault('ABCD').meta({ description: 'Order of the bytes of its 32 and 64-bit points.' }),
-  max_registers: whole(1, registersMax, 'one Modbus request reads no more')
-    .prefault(registersMax)
+  max_registers: whole(1, REGISTERS_READ_MAX, 'one Modbus request reads no more')
+    .prefault(REGISTERS_READ_MAX)
     .meta({ description: 'Registers one request may ask for.' }),
   // At 9600 baud an exchange costs as much as 15 registers, over TCP a register costs nothing.
-  max_hole: whole(0, registersMax).prefault(10).meta({
+  max_hole: whole(0, REGISTERS_READ_MAX).prefault(10).meta({
     description:
       'Unused registers that may be read along to save a request. A device that refuses them is read without.',
   }),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ADDRESS_END, REGISTERS_READ_MAX } from '../../modbus-limits.ts'
 import { parseSchedule } from '../cron.ts'
 import { choice, duration, flag, parsed, real, text, whole } from '../field.ts'
 import { refPattern } from '../ref.ts'
@@ -34,9 +35,6 @@ export const pointTypes = [
 
 /** More markers than this are a table, and belong behind the gateway. */
 const invalidMarkersMax = 16
-
-/** One request reads at most 125 registers (MODBUS Application Protocol V1.1b3, 6.3). */
-export const registersMax = 125
 
 const rawValue = z.union([z.int(), z.bigint(), z.number(), z.nan()], {
   error: 'expected a number such as 0x7FFF or -32768, or a list of them',
@@ -78,7 +76,7 @@ export const point = z.strictObject({
   register: choice(registerTables)
     .optional()
     .meta({ description: 'Table of the address: holding, input, coil or discrete. Default: holding.' }),
-  address: whole(0, 65_535, 'addresses count from 0, as on the wire')
+  address: whole(0, ADDRESS_END - 1, 'addresses count from 0, as on the wire')
     .optional()
     .meta({ description: 'Address counting from 0, as on the wire; 0x00F0 is allowed.' }),
   type: choice(pointTypes).optional().meta({
@@ -94,7 +92,7 @@ export const point = z.strictObject({
   width: whole(1, 16, 'a register has 16 bits')
     .optional()
     .meta({ description: 'How many bits make the number (type bits).' }),
-  length: whole(1, registersMax, 'one request reads no more')
+  length: whole(1, REGISTERS_READ_MAX, 'one request reads no more')
     .optional()
     .meta({ description: 'Registers that a string takes, two characters each; in a frame of bytes, bytes.' }),
   byte_order: byteOrder().optional().meta({

@@ -11,7 +11,7 @@ const COLON = 0x3a
 const CR = 0x0d
 const LF = 0x0a
 /** Colon, two digits for unit, 253 bytes of pdu and LRC each, CR and LF: nothing longer is a frame. */
-const ASCII_FRAME_MAX = 513
+export const ASCII_FRAME_MAX = 513
 
 export const ascii: Framing = {
   matchesTransaction: false,

@@ -94,7 +94,7 @@ export class ModbusClient {
     )
   }
 
-  /** Function 22: the register becomes `(register & and) | (or & ~and)`, which no other master can come between. */
+  /** Function 22: the register becomes `(register & and) | (or & ~and)`, which no other client can come between. */
   maskWrite(unitId: number, address: number, masks: { and: number; or: number }): Promise<Outcome<true>> {
     return this.#request<unknown, true>(
       { patient: true },

@@ -3,10 +3,11 @@
  * Application Protocol V1.1b3, section 4.2), in the register order of the device.
  */
 import type { Value } from '../../model.ts'
+import { widthOf } from '../../point-types.ts'
 import type { PointSettings } from '../../settings.ts'
 import { applyScaling } from '../scaling.ts'
 import { readFloat } from './floats.ts'
-import { reorder, reorderText, widthOf } from './registers.ts'
+import { reorder, reorderText } from './registers.ts'
 
 /** A value, or the short code that stands in its place. */
 export type Decoded =

@@ -1,6 +1,8 @@
 /** How long reads occupy a connection: what the poll plan is made by, and what `tidegate check` adds up. Pure. */
+
+import { isBitTable } from '../../point-types.ts'
 import type { LineSettings, ModbusSettings, RegisterTable } from '../../settings.ts'
-import { isBitTable } from './registers.ts'
+import { TURNAROUND_MS } from '../line.ts'
 import { timingOf } from './timing.ts'
 
 /** Times in ms. */
@@ -11,9 +13,7 @@ export interface WireCost {
   readonly dataByteMs: number
 }
 
-/** What a device takes from request to reply, as long as nobody has measured it. Datasheets say 5 to 50 ms. */
-export const TURNAROUND_MS = 15
-/** The same for a device on the local network, the way there and back included. */
+/** What a device on the local network takes, the way there and back included. */
 const TCP_TURNAROUND_MS = 5
 /** Next to nothing, but of two plans with as many requests the one with fewer registers is the better one. */
 const TCP_BYTE_MS = 0.001

@@ -7,6 +7,9 @@ import type { Range } from './refusals.ts'
 const ILLEGAL_ADDRESS = 2
 const ILLEGAL_VALUE = 3
 
+/** What a device says to addresses, or to a number of them, that are not to its liking. */
+const refusals: readonly number[] = [ILLEGAL_ADDRESS, ILLEGAL_VALUE]
+
 /** What was asked for, and what came of it. Refused parts are single pieces, but for what went wrong otherwise. */
 export interface Part extends Range {
   readonly pieces: readonly Range[]
@@ -23,7 +26,12 @@ export type Refusal = { readonly ok: false; readonly exception: number }
 
 /** Does the exception say that the addresses or their number are not to its liking? */
 export function isRefusal(outcome: Outcome<unknown>): outcome is Refusal {
-  return !outcome.ok && (outcome.exception === ILLEGAL_ADDRESS || outcome.exception === ILLEGAL_VALUE)
+  return !outcome.ok && outcome.exception !== undefined && refusals.includes(outcome.exception)
+}
+
+/** The same of a short code. */
+export function isRefusalCode(code: string): boolean {
+  return refusals.some((exception) => code === `exception_${exception}`)
 }
 
 /**

@@ -1,12 +1,13 @@
 /** Values to register bytes: the way back of `codec.ts`. Pure. Whatever does not fit throws WriteError `range`. */
 import type { Value } from '../../model.ts'
+import { integerRangeOf, widthOf } from '../../point-types.ts'
 import type { PointSettings } from '../../settings.ts'
 import { scaleDown, toDecimal, toNumber, unscale } from '../decimal.ts'
 import { WriteError } from '../driver.ts'
 import { applyScaling, factorOf } from '../scaling.ts'
 import type { CodecOptions } from './codec.ts'
 import { type FloatType, narrow, shortest, writeFloat } from './floats.ts'
-import { reorder, reorderText, widthOf } from './registers.ts'
+import { reorder, reorderText } from './registers.ts'
 
 /** What function 22 does to a register: (register & and) | (or & ~and). Both as on the wire. */
 export interface Masks {
@@ -19,7 +20,7 @@ export interface Masks {
  * and `bits` cannot be encoded alone (the rest of their register belongs to others): see `encodeMasks`.
  */
 export function encode(point: PointSettings, value: Value, options: CodecOptions = {}): Uint8Array {
-  checkLimits(point, value, value)
+  checkLimits(point, { value, held: value })
   if (point.type === 'string') return reorderText(encodeText(point, value), point.byteOrder)
   if (point.type === 'bool' || point.type === 'bit') {
     return reorder(Uint8Array.of(0, encodeBoolean(point, value) ? 1 : 0), point.byteOrder)
@@ -32,12 +33,12 @@ export function encodeBoolean(point: PointSettings, value: Value): boolean {
   const inverted = point.invert ?? false
   if (value === true || value === 1 || value === 1n) return !inverted
   if (value === false || value === 0 || value === 0n) return inverted
-  throw outOfRange(point, value, 'true, false, 1 or 0')
+  throw outOfRange(point, { value, allowed: 'true, false, 1 or 0' })
 }
 
 /** How the register changes by which a point of type `bit` or `bits` gets a value. */
 export function encodeMasks(point: PointSettings, value: Value): Masks {
-  checkLimits(point, value, value)
+  checkLimits(point, { value, held: value })
   const width = point.type === 'bits' ? (point.width ?? 1) : 1
   const raw = point.type === 'bits' ? Number(fittingInteger(point, value, {})) : Number(encodeBoolean(point, value))
   const field = (2 ** width - 1) << point.bit
@@ -82,34 +83,20 @@ function encodeNumber(point: PointSettings, value: Value, options: CodecOptions)
 function fittingFloat(point: PointSettings & { type: FloatType }, value: Value, { power }: CodecOptions): number {
   const decimal = toDecimal(finite(point, value))
   const raw = narrow(toNumber(unscale(decimal, factorOf(point, power), toDecimal(point.offset))), point.type)
-  if (!Number.isFinite(raw)) throw outOfRange(point, value, `what a ${point.type} holds`)
-  checkLimits(point, value, applyScaling(shortest(raw, point.type), point, power))
+  if (!Number.isFinite(raw)) throw outOfRange(point, { value, allowed: `what a ${point.type} holds` })
+  checkLimits(point, { value, held: applyScaling(shortest(raw, point.type), point, power) })
   return raw
 }
 
 function fittingInteger(point: PointSettings, value: Value, { power }: CodecOptions): bigint {
   const raw = scaleDown(toDecimal(finite(point, value)), factorOf(point, power), toDecimal(point.offset))
-  const { least, most } = rawRange(point)
-  if (raw < least || raw > most) throw outOfRange(point, value, `${least} to ${most} in the device (${point.type})`)
-  checkLimits(point, value, applyScaling(raw, point, power))
+  const range = integerRangeOf(point)
+  if (!range) throw new TypeError(`${point.type} is not an integer type`)
+  const { least, most } = range
+  if (raw < least || raw > most)
+    throw outOfRange(point, { value, allowed: `${least} to ${most} in the device (${point.type})` })
+  checkLimits(point, { value, held: applyScaling(raw, point, power) })
   return raw
-}
-
-function rawRange(point: PointSettings): { readonly least: bigint; readonly most: bigint } {
-  const bits = BigInt(widthOf(point) * 16)
-  switch (point.type) {
-    case 'bcd16':
-    case 'bcd32':
-      return { least: 0n, most: 10n ** (bits / 4n) - 1n }
-    case 'bits':
-      return { least: 0n, most: (1n << BigInt(point.width ?? 1)) - 1n }
-    case 'int16':
-    case 'int32':
-    case 'int64':
-      return { least: -(1n << (bits - 1n)), most: (1n << (bits - 1n)) - 1n }
-    default:
-      return { least: 0n, most: (1n << bits) - 1n }
-  }
 }
 
 function putInteger(bytes: Uint8Array, raw: bigint): Uint8Array {
@@ -123,9 +110,9 @@ function putInteger(bytes: Uint8Array, raw: bigint): Uint8Array {
 
 function encodeText(point: PointSettings, value: Value): Uint8Array {
   const room = point.length * 2
-  if (typeof value !== 'string') throw outOfRange(point, value, 'a text')
-  if (value.length > room) throw outOfRange(point, value, `at most ${room} characters`)
-  if (!isLatin1(value)) throw outOfRange(point, value, 'Latin-1 characters without NUL')
+  if (typeof value !== 'string') throw outOfRange(point, { value, allowed: 'a text' })
+  if (value.length > room) throw outOfRange(point, { value, allowed: `at most ${room} characters` })
+  if (!isLatin1(value)) throw outOfRange(point, { value, allowed: 'Latin-1 characters without NUL' })
   const bytes = new Uint8Array(room)
   bytes.set(Buffer.from(value, 'latin1'))
   return bytes
@@ -136,20 +123,29 @@ function isLatin1(text: string): boolean {
 }
 
 function finite(point: PointSettings, value: Value): number | bigint {
-  if (typeof value !== 'number' && typeof value !== 'bigint') throw outOfRange(point, value, 'a number')
-  if (typeof value === 'number' && !Number.isFinite(value)) throw outOfRange(point, value, 'a finite number')
+  if (typeof value !== 'number' && typeof value !== 'bigint') throw outOfRange(point, { value, allowed: 'a number' })
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw outOfRange(point, { value, allowed: 'a finite number' })
   return value
 }
 
 /** `held`: what the device will hold, for which rounding to its steps may be just too much. */
-function checkLimits(point: PointSettings, value: Value, held: Value | undefined): void {
+function checkLimits(
+  point: PointSettings,
+  { value, held }: { readonly value: Value; readonly held: Value | undefined },
+): void {
   if (typeof held !== 'number' && typeof held !== 'bigint') return
   const instead = held === value ? '' : ` (the nearest the device can hold is ${held})`
-  if (point.min !== undefined && held < point.min) throw outOfRange(point, value, `at least ${point.min}${instead}`)
-  if (point.max !== undefined && held > point.max) throw outOfRange(point, value, `at most ${point.max}${instead}`)
+  if (point.min !== undefined && held < point.min)
+    throw outOfRange(point, { value, allowed: `at least ${point.min}${instead}` })
+  if (point.max !== undefined && held > point.max)
+    throw outOfRange(point, { value, allowed: `at most ${point.max}${instead}` })
 }
 
-function outOfRange(point: PointSettings, value: Value, allowed: string): WriteError {
+function outOfRange(
+  point: PointSettings,
+  { value, allowed }: { readonly value: Value; readonly allowed: string },
+): WriteError {
   const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
   return new WriteError('range', `writing ${shown} to ${point.name} is out of range: allowed is ${allowed}`, {
     happened: 'no',

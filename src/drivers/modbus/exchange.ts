@@ -10,7 +10,6 @@
  * reply of that kind follows, one of the two is a late answer to an earlier request, and nobody can tell which.
  */
 import type { Framing, Request, Scan, Trouble } from './frame.ts'
-import { isException } from './pdu.ts'
 
 /** Why there is no reply; also the code in the sample. */
 export type FailureCode = 'timeout' | 'crc' | 'short_reply' | 'foreign_reply' | 'noise'
@@ -56,8 +55,6 @@ export interface ExchangeContext {
    * could be taken for this one.
    */
   readonly linger: boolean
-  /** The same for an exception only: it may be the answer to an earlier request, and the reply to this one follow. */
-  readonly doubtsExceptions: boolean
   /** The line is known to bring back what is sent (two-wire adapter with echo). */
   readonly echoes: boolean
 }
@@ -92,16 +89,12 @@ function onSettling(state: Exchange & { at: 'settling' }, input: Input, context:
     case 'bytes':
       return { ...state, received: join(state.received, input.bytes).subarray(0, BEHIND_MAX), quiet: false }
     case 'quiet':
-      return state.late || !lingers(state, context) ? settle(state, context) : { ...state, quiet: true }
+      return state.late || !context.linger ? settle(state, context) : { ...state, quiet: true }
     case 'deadline':
       if (state.quiet) return settle(state, context)
       if (!state.late) return { ...state, late: true }
       return { ...seen(state), at: 'failed', code: 'noise', rest: new Uint8Array(), renew: false }
   }
-}
-
-function lingers(state: Exchange & { at: 'settling' }, context: ExchangeContext): boolean {
-  return context.linger || (context.doubtsExceptions && isException(state.reply[0] ?? 0))
 }
 
 function onBytes(state: Exchange & { at: 'waiting' }, bytes: Uint8Array, context: ExchangeContext): Exchange {

@@ -64,7 +64,7 @@ export interface Framing {
 /** Unit, function, exception code, CRC. */
 const RTU_EXCEPTION_BYTES = 5
 /** The longest RTU frame (MODBUS over Serial Line V1.02, section 2.5.1). */
-const RTU_FRAME_MAX = 256
+export const RTU_FRAME_MAX = 256
 /** Device identification (MODBUS Application Protocol V1.1b3, section 6.21). */
 const IDENTIFICATION_TYPE = 14
 /** Unit, function, address, value or count, CRC. */
@@ -72,9 +72,9 @@ const RTU_WRITE_REPLY_BYTES = 8
 /** The same for function 22: unit, function, address, two masks, CRC. */
 const RTU_MASK_REPLY_BYTES = 10
 /** Transaction, protocol, length (MODBUS Messaging on TCP/IP V1.0b, section 3.1.3); the unit counts as content. */
-const TCP_HEADER_BYTES = 6
+export const TCP_HEADER_BYTES = 6
 /** Longest content: unit and 253 bytes of function code and data. */
-const TCP_CONTENT_MAX = 254
+export const TCP_CONTENT_MAX = 254
 
 export const rtu: Framing = {
   matchesTransaction: false,

@@ -26,7 +26,6 @@ export interface LinkOptions {
 export interface ExchangeOptions {
   /** See ExchangeContext. */
   readonly linger?: boolean
-  readonly doubtsExceptions?: boolean
   /** Wait for as long as the configuration allows: writes may take longer than reads, and are not guessed about. */
   readonly patient?: boolean
   /** Wait for this long. */
@@ -55,6 +54,10 @@ interface Open {
 const DRAIN_TIMEOUTS_MAX = 2
 /** Silence after something odd: USB adapters hand over what they received in pieces up to 16 ms apart. */
 const DRAIN_MS = 20
+/** A unit that lost no more replies than this in a row was alive a short while ago. */
+const LOST_LATELY_MAX = 4
+/** A deadline that comes so much late was held up by this process, and the reply may have come long ago. */
+const HELD_UP_MS = 10
 /** Bytes kept of what comes between requests, to recognise late replies. */
 const STRAY_MAX = 520
 
@@ -116,8 +119,8 @@ export class Link {
     if (this.lost) throw this.lost
     this.#transaction = (this.#transaction + 1) & 0xffff
     const request: Request = { unitId, pdu, transaction: this.#transaction }
-    const { linger = false, doubtsExceptions = false } = options
-    const context = { request, framing: this.#framing, linger, doubtsExceptions, echoes: this.#echoes }
+    const { linger = false } = options
+    const context = { request, framing: this.#framing, linger, echoes: this.#echoes }
     const patient = options.patient || linger
     const timeoutMs = options.timeoutMs ?? (patient ? this.#timing.timeoutMs : this.#timeoutMsOf(unitId))
     this.counters.exchanges += 1
@@ -133,7 +136,7 @@ export class Link {
     if (final.troubles.includes('echo')) this.#echoes = true
     if (final.rest.length > 0) this.#unasked(final.rest)
     else this.#leftOver = new Uint8Array()
-    return final.at === 'answered' ? this.#answered(final) : this.#failed(final)
+    return final.at === 'answered' ? this.#answered(final) : this.#failed(final, unitId)
   }
 
   #answered(final: Final & { at: 'answered' }): Answer {
@@ -143,14 +146,16 @@ export class Link {
     return { ok: true, pdu: final.reply }
   }
 
-  #failed(final: Final & { at: 'failed' }): Answer {
+  #failed(final: Final & { at: 'failed' }, unitId: number): Answer {
     const { code } = final
     this.counters.failures += 1
     this.#count(`failed_${code}`)
     if (code !== 'timeout') this.#drainMs = DRAIN_MS
     const damaged = code !== 'timeout' && code !== 'foreign_reply' && final.strangers.length === 0
     this.damagedInARow = damaged ? this.damagedInARow + 1 : code === 'timeout' ? this.damagedInARow : 0
-    this.#silent = code === 'timeout' ? this.#silent + 1 : 0
+    // Units that have been dead for long say nothing about a connection through which others answer.
+    const counts = this.answers === 0 || this.#paceOf(unitId).lost <= LOST_LATELY_MAX
+    this.#silent = code === 'timeout' ? this.#silent + Number(counts) : 0
     if (final.renew) this.#outOfStep()
     if (this.#silent >= this.#silentMax) {
       const message = `${this.#silent} requests in a row without a reply, opening the connection anew`
@@ -218,7 +223,12 @@ export class Link {
       const state = begin(this.#leftOver)
       this.#open = { context, sentAt, sentBytes: sent.length, timeoutMs, state, finish }
       this.#port.write(sent)
-      this.#at(sentAt + timeoutMs + sent.length * this.#timing.byteMs, deadline, () => this.#onDeadline(deadline))
+      const moment = sentAt + timeoutMs + sent.length * this.#timing.byteMs
+      this.#at(moment, deadline, () => {
+        const isHeldUp = this.#clock.precise() - moment > HELD_UP_MS
+        if (isHeldUp) this.#at(this.#clock.precise() + 1, deadline, () => this.#onDeadline(deadline))
+        else this.#onDeadline(deadline)
+      })
     })
   }
 

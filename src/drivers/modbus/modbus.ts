@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { Sample, Value } from '../../model.ts'
+import { widthOf } from '../../point-types.ts'
 import type { DeviceSettings, ModbusSettings, PointSettings } from '../../settings.ts'
 import {
   type Driver,
@@ -19,7 +20,6 @@ import { Link } from './link.ts'
 import { limitsOf } from './plan.ts'
 import { plannedReads } from './planned-reads.ts'
 import { codeOf, readPoints } from './reading.ts'
-import { widthOf } from './registers.ts'
 import { suspicionOf } from './suspicion.ts'
 import type { Pace } from './timeout.ts'
 import { timingOf } from './timing.ts'

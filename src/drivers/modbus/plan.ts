@@ -2,14 +2,15 @@
  * From points to the read requests that take the least time. Pure and the same for the same points; `tidegate check` prints
  * the plan that the driver runs.
  */
+import { readMaxOf } from '../../modbus-limits.ts'
+import { isBitTable, widthOf } from '../../point-types.ts'
 import type { DeviceSettings, ModbusSettings, PointSettings, RegisterTable } from '../../settings.ts'
 import { type WireCost, wireCostOf } from './cost.ts'
 import { partition, sameTogether, spanOf } from './partition.ts'
 import { holds, type Range, type RefusedRange } from './refusals.ts'
-import { isBitTable, widthOf } from './registers.ts'
 
 /** One read request and the points its reply holds. */
-export interface PlannedRequest {
+export interface ReadRequest {
   readonly register: RegisterTable
   readonly address: number
   /** Registers, or bits for coils and discrete inputs. */
@@ -29,11 +30,6 @@ export interface PlanLimits extends Pick<DeviceSettings, 'registersMax' | 'holeM
   readonly cost: WireCost
   readonly refused: readonly RefusedRange[]
 }
-
-/** Bits one request may ask for (MODBUS Application Protocol V1.1b3, sections 6.1 and 6.2). */
-export const BITS_MAX = 2000
-/** Registers one request may ask for (sections 6.3 and 6.4). */
-export const REGISTERS_MAX = 125
 
 const tables: readonly RegisterTable[] = ['holding', 'input', 'coil', 'discrete']
 
@@ -55,7 +51,7 @@ export function limitsOf(
  * Points to requests: every readable point in exactly one request, none split over two, none over the limits. Write-only
  * points are left out.
  */
-export function plan(points: readonly PointSettings[], limits: PlanLimits): readonly PlannedRequest[] {
+export function plan(points: readonly PointSettings[], limits: PlanLimits): readonly ReadRequest[] {
   const readable = points.filter((point) => point.access !== 'wo')
   const apart = new Set<PointSettings>()
   const places = readable.map((point) => {
@@ -80,7 +76,9 @@ export function sourceOf(point: PointSettings, all: readonly PointSettings[]): P
  */
 function placeWith(point: PointSettings, source: PointSettings, limits: PlanLimits): Place | undefined {
   const place = spanOf([placeOf(point), placeOf(source)])
-  const fits = source.register === point.register && place.to - place.from <= countMaxOf(point.register, limits)
+  const hole = place.to - place.from - widthOf(point) - widthOf(source)
+  const isShort = place.to - place.from <= countMaxOf(point.register, limits) && hole <= limits.holeMax
+  const fits = source.register === point.register && isShort
   const isRefused = limits.refused.some((range) => range.register === point.register && holds(place, range))
   return fits && !isRefused && !limits.onePointPerRequest ? { point, ...place } : undefined
 }
@@ -91,7 +89,7 @@ export function placeOf(point: PointSettings): Place {
 
 type Role = 'values' | 'powers'
 
-function planPlaces(places: readonly Place[], limits: PlanLimits, role: Role): readonly PlannedRequest[] {
+function planPlaces(places: readonly Place[], limits: PlanLimits, role: Role): readonly ReadRequest[] {
   return tables.flatMap((register) => {
     const here = places.filter(({ point }) => point.register === register)
     return here.length === 0 ? [] : planTable(here, limits, { register, role })
@@ -102,7 +100,7 @@ function planTable(
   places: readonly Place[],
   limits: PlanLimits,
   { register, role }: { readonly register: RegisterTable; readonly role: Role },
-): PlannedRequest[] {
+): ReadRequest[] {
   const refused = limits.refused.filter((range) => range.register === register)
   const isRefused = ({ from, to }: Place) =>
     refused.some((range) => range.kind === 'place' && range.from === from && range.to === to)
@@ -129,10 +127,11 @@ function partitionLimitsOf(register: RegisterTable, limits: PlanLimits) {
 }
 
 function countMaxOf(register: RegisterTable, { registersMax }: PlanLimits): number {
-  return isBitTable(register) ? BITS_MAX : Math.min(registersMax, REGISTERS_MAX)
+  const most = readMaxOf(register)
+  return isBitTable(register) ? most : Math.min(registersMax, most)
 }
 
-function requestOf(places: readonly Place[], role: Role | 'refused'): PlannedRequest {
+function requestOf(places: readonly Place[], role: Role | 'refused'): ReadRequest {
   const points = places.map(({ point }) => point)
   const register = points[0]?.register ?? 'holding'
   const widest = places.reduce((most, { from, to }) => Math.max(most, to - from), 0)

@@ -2,8 +2,9 @@
 import type { PointSettings } from '../../settings.ts'
 import type { PlannedRead } from '../driver.ts'
 import { requestMs } from './cost.ts'
-import { type PlanLimits, type PlannedRequest, placeOf, plan, sourceOf } from './plan.ts'
+import { type PlanLimits, placeOf, plan, type ReadRequest, sourceOf } from './plan.ts'
 import { holds, type RefusedRange } from './refusals.ts'
+import { isWithin } from './samples.ts'
 
 export function plannedReads(points: readonly PointSettings[], limits: PlanLimits): readonly PlannedRead[] {
   return plan(points, limits).map((request) => {
@@ -19,22 +20,18 @@ export function plannedReads(points: readonly PointSettings[], limits: PlanLimit
 }
 
 /** A point, and its power of ten where the same reply holds it. */
-function namesRead(request: PlannedRequest, point: PointSettings, limits: PlanLimits): readonly string[] {
+function namesRead(request: ReadRequest, point: PointSettings, limits: PlanLimits): readonly string[] {
   const source = request.role === 'values' ? sourceOf(point, limits.points) : undefined
-  const isWithin =
-    source?.register === request.register &&
-    source.address >= request.address &&
-    placeOf(source).to <= request.address + request.count
-  return source && isWithin ? [point.name, source.name] : [point.name]
+  return source && isWithin(request, source) ? [point.name, source.name] : [point.name]
 }
 
-function rangeText({ register, address, count, points, role }: PlannedRequest): string {
+function rangeText({ register, address, count, points, role }: ReadRequest): string {
   const places = role === 'refused' ? points.map(placeOf) : [{ from: address, to: address + count }]
   const texts = places.map(({ from, to }) => (to - from === 1 ? `${from}` : `${from}..${to - 1}`))
   return `${register} ${[...new Set(texts)].join(', ')}`
 }
 
-function learntOf(request: PlannedRequest, refused: readonly RefusedRange[]): string | undefined {
+function learntOf(request: ReadRequest, refused: readonly RefusedRange[]): string | undefined {
   const { register, address, count, points, role } = request
   const here = refused.filter((range) => range.register === register)
   const span = { from: address, to: address + count }

@@ -1,13 +1,13 @@
 /** Points of one device to samples: plan, read, decode, and take apart what the device refuses as a whole. */
 import type { Sample } from '../../model.ts'
+import { widthOf } from '../../point-types.ts'
 import type { PointSettings } from '../../settings.ts'
 import type { Outcome, ReadRange } from './client.ts'
-import { decode, decodeBit, decodePower } from './codec.ts'
 import { divide, isRefusal, type Refusal } from './division.ts'
 import { sameTogether } from './partition.ts'
-import { type PlanLimits, type PlannedRequest, placeOf, plan, sourceOf } from './plan.ts'
+import { type PlanLimits, placeOf, plan, type ReadRequest, sourceOf } from './plan.ts'
 import type { Range } from './refusals.ts'
-import { isBitTable, widthOf } from './registers.ts'
+import { doubtAbout, isWithin, type Power, powerFrom, samplesFrom } from './samples.ts'
 import type { Unit } from './unit.ts'
 
 /** Requests of one read that may go unanswered, after others were answered, before the rest of it is given up. */
@@ -22,13 +22,13 @@ export async function readPoints(
   points: readonly PointSettings[],
   options: { readonly limits: Omit<PlanLimits, 'refused'>; readonly mayGoOn: () => boolean },
 ): Promise<readonly Sample[]> {
-  const reading = new Reading(unit, options)
-  for (const point of points) if (point.access === 'wo') reading.fail('values', point, 'write_only')
-  await reading.run(points)
+  const reader = new PointReader(unit, options)
+  for (const point of points) if (point.access === 'wo') reader.fail('values', point, 'write_only')
+  await reader.run(points)
   // Points that were cut off from their powers of ten by a refusal: it is known now how to read both.
-  const cutOff = points.filter((point) => point.access !== 'wo' && !reading.samples.has(point.name))
-  if (cutOff.length > 0) await reading.run(cutOff, { mayDivide: false })
-  return points.map(({ name }) => reading.samples.get(name) ?? { point: name, error: 'invalid' })
+  const cutOff = points.filter((point) => point.access !== 'wo' && !reader.samples.has(point.name))
+  if (cutOff.length > 0) await reader.run(cutOff, { mayDivide: false })
+  return points.map(({ name }) => reader.samples.get(name) ?? { point: name, error: 'invalid' })
 }
 
 /** The short code of a failure. */
@@ -36,10 +36,7 @@ export function codeOf(outcome: Outcome<unknown> & { ok: false }): string {
   return outcome.exception === undefined ? outcome.code : `exception_${outcome.exception}`
 }
 
-/** A power of ten, if there is one, or why it could not be read. */
-type Power = { readonly power: number | undefined } | { readonly code: string }
-
-class Reading {
+class PointReader {
   readonly samples = new Map<string, Sample>()
   readonly #unit: Unit
   readonly #limits: Omit<PlanLimits, 'refused'>
@@ -66,14 +63,14 @@ class Reading {
     }
   }
 
-  fail(role: PlannedRequest['role'], point: PointSettings, code: string): void {
+  fail(role: ReadRequest['role'], point: PointSettings, code: string): void {
     if (role === 'powers') this.#powers.set(point.name, { code })
     else this.samples.set(point.name, { point: point.name, error: code })
   }
 
-  async #serve(request: PlannedRequest, mayDivide: boolean): Promise<void> {
+  async #serve(request: ReadRequest, mayDivide: boolean): Promise<void> {
     const outcome = await this.#ask(request)
-    if (outcome.ok) for (const point of request.points) this.#take(request, point, outcome.value)
+    if (outcome.ok) this.#take(request, outcome.value, request.points)
     else if (mayDivide && isRefusal(outcome)) await this.#takeApart(request, outcome)
     else for (const point of request.points) this.fail(request.role, point, codeOf(outcome))
   }
@@ -86,63 +83,37 @@ class Reading {
     return outcome
   }
 
-  /** Decodes a point from the reply to a range that holds it. */
-  #take(range: ReadRange & Pick<PlannedRequest, 'role'>, point: PointSettings, bytes: Uint8Array): void {
+  /** From the reply to a range that holds these points; without those that it cuts off from their powers of ten. */
+  #take(range: ReadRange & Pick<ReadRequest, 'role'>, bytes: Uint8Array, points: readonly PointSettings[]): void {
     if (range.role === 'powers') {
-      this.#powers.set(point.name, { power: decodePower(point, slice(bytes, range, point)) })
+      for (const source of points) this.#powers.set(source.name, powerFrom(range, bytes, source))
       return
     }
-    if (isBitTable(point.register)) {
-      const place = point.address - range.address
-      // Bits are packed from the least significant one on (section 6.1).
-      const on = (((bytes[place >> 3] ?? 0) >> (place & 7)) & 1) === 1
-      this.samples.set(point.name, { point: point.name, value: decodeBit(point, on) })
-      return
+    const taken = samplesFrom(range, bytes, { points, all: this.#limits.points, powers: this.#powers })
+    for (const { point, decoded, borrowed } of taken) {
+      const { scaleFrom } = point
+      this.samples.set(point.name, { point: point.name, ...decoded })
+      if (borrowed && scaleFrom !== undefined) {
+        this.#borrowers.set(scaleFrom, [...(this.#borrowers.get(scaleFrom) ?? []), point])
+      }
     }
-    const source = sourceOf(point, this.#limits.points)
-    const power = source && this.#powerFor(point, source, { range, bytes })
-    if (source && !power) return // cut off
-    if (power && 'code' in power) {
-      this.fail('values', point, power.code)
-      return
-    }
-    const options = power?.power === undefined ? {} : { power: power.power }
-    const decoded = decode(point, slice(bytes, range, point), options)
-    if (decoded.error === undefined) this.samples.set(point.name, { point: point.name, value: decoded.value })
-    else this.fail('values', point, decoded.error)
-  }
-
-  #powerFor(
-    point: PointSettings,
-    source: PointSettings,
-    { range, bytes }: { readonly range: ReadRange; readonly bytes: Uint8Array },
-  ): Power | undefined {
-    if (isWithin(range, source)) return { power: decodePower(source, slice(bytes, range, source)) }
-    const power = this.#powers.get(source.name)
-    if (power) this.#borrowers.set(source.name, [...(this.#borrowers.get(source.name) ?? []), point])
-    return power
   }
 
   /** Powers of ten that were read apart must still be the same after the values, else nobody knows which one counts. */
-  async #confirm(request: PlannedRequest): Promise<void> {
+  async #confirm(request: ReadRequest): Promise<void> {
     const borrowers = (source: PointSettings) =>
       (this.#borrowers.get(source.name) ?? []).filter(({ name }) => this.samples.get(name)?.error === undefined)
     if (!request.points.some((source) => borrowers(source).length > 0)) return
     const outcome = await this.#ask(request)
     for (const source of request.points) {
-      const before = this.#powers.get(source.name)
-      const isSame =
-        outcome.ok &&
-        before !== undefined &&
-        'power' in before &&
-        decodePower(source, slice(outcome.value, request, source)) === before.power
-      const code = outcome.ok ? 'invalid' : codeOf(outcome)
-      if (!isSame) for (const point of borrowers(source)) this.fail('values', point, code)
+      const after: Power = outcome.ok ? powerFrom(request, outcome.value, source) : { code: codeOf(outcome) }
+      const doubt = doubtAbout(this.#powers.get(source.name), after)
+      if (doubt !== undefined) for (const point of borrowers(source)) this.fail('values', point, doubt)
     }
   }
 
   /** One of those refused each by itself, and when it is there after all, the next: they may all be. */
-  async #askInTurn({ points }: PlannedRequest): Promise<void> {
+  async #askInTurn({ points }: ReadRequest): Promise<void> {
     const { refusals } = this.#unit
     const place = (point: PointSettings) => ({ ...placeOf(point), register: point.register })
     const waiting = [...points].sort((a, b) => refusals.askedAt(place(a)) - refusals.askedAt(place(b)))
@@ -158,7 +129,7 @@ class Reading {
       const outcome = await this.#ask(range)
       if (outcome.ok) {
         if (!this.#unit.isDoubtful) refusals.forget(place(point))
-        this.#take({ ...range, role: 'values' }, point, outcome.value)
+        this.#take({ ...range, role: 'values' }, outcome.value, [point])
       } else {
         answer = outcome
         this.fail('values', point, codeOf(outcome))
@@ -167,7 +138,7 @@ class Reading {
   }
 
   /** Halves a refused request, and remembers what was refused: one bad point never blinds its neighbours. */
-  async #takeApart(request: PlannedRequest, refusal: Refusal): Promise<void> {
+  async #takeApart(request: ReadRequest, refusal: Refusal): Promise<void> {
     const { refusals } = this.#unit
     const { register, role } = request
     const sources = role === 'values' ? request.points.flatMap((point) => this.#sourceWithin(request, point)) : []
@@ -186,10 +157,8 @@ class Reading {
     for (const { from, to, pieces: members, outcome } of parts) {
       const range = { register, address: from, count: to - from, role }
       const points = request.points.filter((point) => members.some((piece) => isSamePlace(piece, placeOf(point))))
-      for (const point of points) {
-        if (outcome.ok) this.#take(range, point, outcome.value)
-        else this.fail(role, point, codeOf(outcome))
-      }
+      if (outcome.ok) this.#take(range, outcome.value, points)
+      else for (const point of points) this.fail(role, point, codeOf(outcome))
       const { exception } = isRefusal(outcome) ? outcome : {}
       if (mayLearn && exception !== undefined) refusals.learn({ register, from, to, kind: 'place', exception })
     }
@@ -213,15 +182,4 @@ function rangeTo({ address, count }: ReadRange): Range {
 
 function isSamePlace(a: Range, b: Range): boolean {
   return a.from === b.from && a.to === b.to
-}
-
-function isWithin(range: ReadRange, point: PointSettings): boolean {
-  const { from, to } = placeOf(point)
-  return point.register === range.register && from >= range.address && to <= range.address + range.count
-}
-
-/** The bytes of a point's registers in the reply to a range that holds it. */
-function slice(bytes: Uint8Array, range: ReadRange, point: PointSettings): Uint8Array {
-  const place = point.address - range.address
-  return bytes.subarray(place * 2, (place + widthOf(point)) * 2)
 }

@@ -1,29 +1,5 @@
-import type { ByteOrder, PointSettings, RegisterTable } from '../../settings.ts'
-
-/** Coils and discrete inputs are single bits; the other two tables hold 16-bit registers. */
-export function isBitTable(table: RegisterTable): boolean {
-  return table === 'coil' || table === 'discrete'
-}
-
-/** How many registers (or bits, in a bit table) a point takes. */
-export function widthOf(point: Pick<PointSettings, 'register' | 'type' | 'length'>): number {
-  if (isBitTable(point.register)) return 1
-  switch (point.type) {
-    case 'int32':
-    case 'uint32':
-    case 'float32':
-    case 'bcd32':
-      return 2
-    case 'int64':
-    case 'uint64':
-    case 'float64':
-      return 4
-    case 'string':
-      return point.length
-    default:
-      return 1
-  }
-}
+/** The order of bytes and words in registers. Pure. */
+import type { ByteOrder } from '../../settings.ts'
 
 /**
  * Brings register bytes from the device's order into ABCD (most significant byte first), and back: every order is its own

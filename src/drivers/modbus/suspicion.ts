@@ -13,7 +13,7 @@ export function suspicionOf(settings: ModbusSettings, damagedInARow: number): Su
     case 'modbus-rtu':
     case 'modbus-ascii': {
       const line = describeConnection(settings)
-      const hint = `compare the line settings (${line}: rate, data bits, parity, stop bits) with those of the devices; then check that A and B are not swapped, the termination, and that no other master is on the line`
+      const hint = `compare the line settings (${line}: rate, data bits, parity, stop bits) with those of the devices; then check that A and B are not swapped, the termination, and that no other client asks on the line`
       return { code: 'damaged', message, hint }
     }
     case 'modbus-rtu-over-tcp':

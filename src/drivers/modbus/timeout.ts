@@ -34,8 +34,8 @@ const FACTOR = 4
 const FACTOR_MAX = 64
 /** A factor that grew is halved after so many replies without a loss. */
 const CALM_REPLIES = 1_000
-/** Of the probes of a silent unit, every so many is waited for in full: it may have become slow. */
-const FULL_EVERY = 4
+/** From so many lost replies in a row on, the probe is waited for in full whenever they have doubled: it may have become slow. */
+const FULL_FROM = 8
 const USUAL_SHARE = 1 / 8
 const PEAK_SHARE = 1 / 64
 
@@ -45,7 +45,7 @@ export const unknownPace: Pace = { factor: FACTOR, replies: 0, lost: 0, late: fa
 export function timeoutOf(pace: Pace, limits: TimeoutLimits): number {
   const { latency, factor, lost, late } = pace
   // After one loss the reason may be us: the next wait is in full.
-  if (late || lost === 1 || (lost > 1 && lost % FULL_EVERY === 0)) return limits.maxMs
+  if (late || lost === 1 || (lost >= FULL_FROM && Number.isInteger(Math.log2(lost)))) return limits.maxMs
   if (!latency) return lost === 0 ? limits.maxMs : Math.min(limits.minMs, limits.maxMs)
   return Math.min(limits.maxMs, Math.max(limits.minMs, latency.peakMs * factor))
 }

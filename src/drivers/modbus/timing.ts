@@ -1,5 +1,5 @@
 import type { LineSettings, ModbusSettings } from '../../settings.ts'
-import { byteMsOf } from '../line.ts'
+import { byteMsOf, silenceMsOf } from '../line.ts'
 
 /** The times of one connection, in ms. */
 export interface LinkTiming {
@@ -41,11 +41,6 @@ export function timingOf(connection: ModbusSettings): LinkTiming {
   }
 }
 
-/**
- * The silence between frames of a serial line: 3.5 characters, and a fixed 1.75 ms above 19200 baud (MODBUS over Serial
- * Line V1.02, section 2.5.1.1).
- */
 function lineTiming(line: LineSettings): { readonly silenceMs: number; readonly byteMs: number } {
-  const byteMs = byteMsOf(line)
-  return { silenceMs: line.baud > 19_200 ? 1.75 : 3.5 * byteMs, byteMs }
+  return { silenceMs: silenceMsOf(line), byteMs: byteMsOf(line) }
 }

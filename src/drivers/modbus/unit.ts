@@ -2,14 +2,14 @@
  * What is remembered about one unit while the connection is open, and the reads and writes that take it into account.
  */
 import type { Clock } from '../../clock.ts'
+import { readMaxOf } from '../../modbus-limits.ts'
+import { isBitTable } from '../../point-types.ts'
 import type { ModbusClient, Outcome, ReadRange } from './client.ts'
 import { readFunctions } from './client.ts'
 import type { ExchangeOptions, Link } from './link.ts'
 import { approach, isAmbiguous, type Owed, remember, stillOwed } from './owed.ts'
 import { IDENTIFICATION } from './pdu.ts'
-import { BITS_MAX, REGISTERS_MAX } from './plan.ts'
 import { Refusals } from './refusals.ts'
-import { isBitTable } from './registers.ts'
 
 /**
  * After a lost reply the unit is left alone for this share of the time it was waited for, so that an ordinarily late reply
@@ -35,13 +35,13 @@ export interface UnitMemory {
 export interface Abilities {
   /** Functions 5 and 6 are refused, 15 and 16 are not. */
   multipleOnly: boolean
-  /** Function 22; undefined: never tried. */
-  maskWrite: boolean | undefined
+  /** Function 22; absent: not known. A no is forgotten after a day. */
+  maskWrite?: { readonly known: boolean; readonly since: number }
 }
 
 /** `now`: a clock that never jumps, in ms. */
 export function newMemory(now: () => number): UnitMemory {
-  return { owed: [], refusals: new Refusals(now), abilities: { multipleOnly: false, maskWrite: undefined } }
+  return { owed: [], refusals: new Refusals(now), abilities: { multipleOnly: false } }
 }
 
 export class Unit {
@@ -64,6 +64,11 @@ export class Unit {
     this.#clock = wire.clock
   }
 
+  /** CLOCK_MONOTONIC in ms. */
+  get now(): number {
+    return this.#clock.mono()
+  }
+
   /** True when an exception may be a late one, so that nothing should be learnt from it. */
   get isDoubtful(): boolean {
     return this.#memory.owed.length > 0
@@ -81,15 +86,31 @@ export class Unit {
   async #readOnce(range: ReadRange, options: { readonly timeoutMs?: number }): Promise<Outcome<Uint8Array>> {
     await this.#quiet()
     const functionCode = readFunctions[range.register]
-    const countMax = isBitTable(range.register) ? BITS_MAX : REGISTERS_MAX
-    const way = approach({ functionCode, count: range.count, countMax }, this.#memory.owed)
-    if (way.how === 'compare') return this.#compare(range)
-    if (way.how === 'first') {
-      const first = await this.#exchange({ ...range, count: way.count }, options)
-      // Refused: perhaps the device has no such address, perhaps the exception answers an older request.
-      if (!first.ok) return first.exception === undefined ? first : this.#compare(range)
+    const inDoubt = isAmbiguous(functionCode, this.#memory.owed)
+    const way = approach({ functionCode, count: range.count, countMax: readMaxOf(range.register) }, this.#memory.owed)
+    if (way.how !== 'compare') {
+      const count = way.how === 'first' ? way.count : range.count
+      const outcome = await this.#exchange({ ...range, count }, options)
+      if (outcome.ok && way.how === 'first') return this.#exchange(range, options)
+      if (outcome.ok || outcome.exception === undefined || !inDoubt) return outcome
     }
-    return this.#exchange(range, options)
+    // Refused, or not to be told apart: whatever came may answer an older request.
+    const proof = await this.#prove(range.address, options)
+    if (proof === undefined) return this.#compare(range)
+    return proof.ok ? this.#exchange(range, options) : proof
+  }
+
+  /**
+   * One register or bit by a function that nothing is owed for. Devices answer in order, so any answer to it, also a refusal,
+   * proves that nothing older comes. Undefined: replies of every function are owed.
+   */
+  async #prove(address: number, options: { readonly timeoutMs?: number }): Promise<Outcome<true> | undefined> {
+    const free = (['holding', 'input', 'coil', 'discrete'] as const).find(
+      (register) => !isAmbiguous(readFunctions[register], this.#memory.owed),
+    )
+    if (free === undefined) return undefined
+    const outcome = await this.#exchange({ register: free, address, count: 1 }, options)
+    return outcome.ok || outcome.exception !== undefined ? { ok: true, value: true } : outcome
   }
 
   /** Function 43/14: a part of what the device tells about itself, as it came. */
@@ -107,7 +128,7 @@ export class Unit {
     what: { on: boolean; multiple: boolean; probe: ReadRange | undefined },
   ): Promise<Outcome<true>> {
     const probe = what.probe ?? ({ register: 'coil', address, count: 1 } as const)
-    return this.#write(what.multiple ? 15 : 5, probe, () => this.#client.writeCoil(this.#id, address, what))
+    return this.#write(what.multiple ? 15 : 5, { probe, send: () => this.#client.writeCoil(this.#id, address, what) })
   }
 
   /** Function 6 or 16. */
@@ -116,20 +137,26 @@ export class Unit {
     what: { bytes: Uint8Array; multiple: boolean; probe: ReadRange | undefined },
   ): Promise<Outcome<true>> {
     const probe = what.probe ?? ({ register: 'holding', address, count: 1 } as const)
-    return this.#write(what.multiple ? 16 : 6, probe, () => this.#client.writeRegisters(this.#id, address, what))
+    return this.#write(what.multiple ? 16 : 6, {
+      probe,
+      send: () => this.#client.writeRegisters(this.#id, address, what),
+    })
   }
 
   /** Function 22: the register becomes `(register & and) | (or & ~and)`. */
   maskWrite(address: number, what: { and: number; or: number; probe: ReadRange | undefined }): Promise<Outcome<true>> {
     const probe = what.probe ?? ({ register: 'holding', address, count: 1 } as const)
-    return this.#write(22, probe, () => this.#client.maskWrite(this.#id, address, what))
+    return this.#write(22, { probe, send: () => this.#client.maskWrite(this.#id, address, what) })
   }
 
   /**
    * Before a write whose confirmation could be mistaken, a read makes sure that none is owed. A device that refuses to have
    * it read proves as much, for it answers in order.
    */
-  async #write(functionCode: number, probe: ReadRange, send: () => Promise<Outcome<true>>): Promise<Outcome<true>> {
+  async #write(
+    functionCode: number,
+    { probe, send }: { readonly probe: ReadRange; readonly send: () => Promise<Outcome<true>> },
+  ): Promise<Outcome<true>> {
     await this.#quiet()
     if (isAmbiguous(functionCode, this.#memory.owed)) {
       const read = await this.read(probe)
@@ -156,8 +183,7 @@ export class Unit {
   async #exchange(range: ReadRange, options: ExchangeOptions = {}): Promise<Outcome<Uint8Array>> {
     const functionCode = readFunctions[range.register]
     const bytes = isBitTable(range.register) ? Math.ceil(range.count / 8) : range.count * 2
-    const doubtsExceptions = isAmbiguous(functionCode, this.#memory.owed)
-    const outcome = await this.#client.read(this.#id, range, { ...options, doubtsExceptions })
+    const outcome = await this.#client.read(this.#id, range, options)
     this.#judge(outcome, { functionCode, bytes, proves: !options.linger })
     return outcome
   }

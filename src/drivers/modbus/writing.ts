@@ -1,5 +1,8 @@
 /** Writing one point: encode, choose the function, say what became of it. */
+
+import { REGISTERS_WRITTEN_MAX } from '../../modbus-limits.ts'
 import type { Value } from '../../model.ts'
+import { isBitTable, widthOf } from '../../point-types.ts'
 import type { DeviceSettings, PointSettings } from '../../settings.ts'
 import { WriteError } from '../driver.ts'
 import type { Outcome, ReadRange } from './client.ts'
@@ -7,7 +10,6 @@ import { decodePower } from './codec.ts'
 import { applyMasks, encode, encodeBoolean, encodeMasks } from './encode.ts'
 import { sourceOf } from './plan.ts'
 import { codeOf } from './reading.ts'
-import { isBitTable, widthOf } from './registers.ts'
 import type { Unit } from './unit.ts'
 
 /** MODBUS Application Protocol V1.1b3, section 7. */
@@ -17,9 +19,6 @@ const ACKNOWLEDGE = 5
 const DEVICE_BUSY = 6
 const GATEWAY_PATH = 10
 const GATEWAY_TARGET_SILENT = 11
-
-/** Registers that one request may write (section 6.12). */
-const REGISTERS_WRITTEN_MAX = 123
 
 type Failure = Outcome<never> & { ok: false }
 
@@ -80,22 +79,38 @@ async function writeNumber(unit: Unit, { point, value, attempt, source }: Order)
   return send(unit, point, { bytes: encode(point, value, { power }) })
 }
 
+/** A unit that does not know function 22 today may be another one, or have other firmware, tomorrow. */
+const UNABLE_MS = 86_400_000
+
 /**
- * A unit that does not answer function 22 at all may be one that ignores what it does not know: it is not sent that again, but
- * this time nobody knows what happened.
+ * A unit that is silent to function 22 and answers a read right after it is one that ignores what it does not know: it is not
+ * sent that again, but this time nobody knows what happened.
  */
 async function writeBits(unit: Unit, { point, value }: Order): Promise<Outcome<true>> {
   const masks = encodeMasks(point, value)
   const { abilities } = unit
-  if (abilities.maskWrite !== false) {
+  const { maskWrite } = abilities
+  if (!maskWrite || maskWrite.known || unit.now - maskWrite.since >= UNABLE_MS) {
     const outcome = await unit.maskWrite(point.address, { ...masks, probe: probeOf(point) })
-    if (outcome.ok) abilities.maskWrite = true
-    else if (outcome.exception === undefined && !outcome.unsent && !abilities.maskWrite) abilities.maskWrite = false
+    if (outcome.ok) abilities.maskWrite = { known: true, since: unit.now }
+    else if (await ignoresWhatItDoesNotKnow(unit, point, outcome))
+      abilities.maskWrite = { known: false, since: unit.now }
     if (!isUnknownFunction(unit, outcome)) return outcome
-    abilities.maskWrite = false
+    abilities.maskWrite = { known: false, since: unit.now }
   }
   const before = await unit.read(rangeOf(point))
   return before.ok ? send(unit, point, { bytes: applyMasks(before.value, masks) }) : unsent(before)
+}
+
+async function ignoresWhatItDoesNotKnow(
+  unit: Unit,
+  point: PointSettings,
+  outcome: Extract<Outcome<true>, { ok: false }>,
+): Promise<boolean> {
+  if (unit.abilities.maskWrite?.known) return false
+  if (outcome.exception !== undefined || outcome.unsent || outcome.code !== 'timeout') return false
+  const read = await unit.read(rangeOf(point))
+  return read.ok || read.exception !== undefined
 }
 
 type Content = { readonly on: boolean } | { readonly bytes: Uint8Array }

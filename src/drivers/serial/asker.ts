@@ -75,7 +75,7 @@ export class Asker<State, Message> {
     if (line.isLost) return undefined
     const owed = { device, askedAt: this.#options.clock.mono() }
     this.#owed = [...this.#owed, owed]
-    const question = await this.#hear(line, owed, request)
+    const question = await this.#hear(owed, { line, request })
     this.#lastEndAt = this.#options.clock.mono()
     if (line.isLost) return undefined
     if (line.isBegun && !this.#options.othersSpeak) question.codes.add('short_reply')
@@ -143,7 +143,7 @@ export class Asker<State, Message> {
     const { clock, format, timeoutMs, requestGapMs } = this.#options
     while (!line.isLost) {
       const now = clock.mono()
-      this.#owed = stillOwed(this.#owed, now, timeoutMs)
+      this.#owed = stillOwed(this.#owed, { now, timeoutMs })
       const rivals = this.#owed.filter((owed) => owed.device === device || format.mistakable(owed.device, device))
       const lostAt = Math.max(...rivals.map(({ askedAt }) => askedAt + LATE_TIMEOUTS_MAX * timeoutMs))
       const waitMs = Math.max(lostAt, this.#lastEndAt + requestGapMs) - now
@@ -153,7 +153,7 @@ export class Asker<State, Message> {
   }
 
   /** Sends the question and hears what comes, until it is answered and the line is silent, or the time is over. */
-  #hear(line: Line, owed: Owed, request: Uint8Array): Promise<Question> {
+  #hear(owed: Owed, { line, request }: { readonly line: Line; readonly request: Uint8Array }): Promise<Question> {
     const { byteMs, clock, timeoutMs } = this.#options
     const over = new AbortController()
     return new Promise((resolve) => {

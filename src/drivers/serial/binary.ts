@@ -9,9 +9,9 @@ export function binaryFormat(settings: Pick<SerialBinarySettings, 'frame'>): For
   return {
     opened: inMidFrame,
     fresh: betweenFrames,
-    cut: (state, bytes) => cutFrames(state, bytes, frame),
-    quiet: (state) => endFrames(state, frame, 'quiet'),
-    torn: (state) => endFrames(state, frame, 'torn'),
+    cut: (state, bytes) => cutFrames(state, { bytes, frame }),
+    quiet: (state) => endFrames(state, { frame, ending: 'quiet' }),
+    torn: (state) => endFrames(state, { frame, ending: 'torn' }),
     isBegun: (state) => state.held.length > 0,
     read: (device, message) => {
       if (!isOf(device, message)) return undefined

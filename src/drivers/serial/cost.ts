@@ -1,9 +1,7 @@
 /** How long it takes to ask an instrument for a message. An estimate: how long its answers are, only some of them say. Pure. */
 import type { DeviceSettings, SerialBinarySettings, SerialTextSettings } from '../../settings.ts'
-import { byteMsOf } from '../line.ts'
+import { byteMsOf, TURNAROUND_MS } from '../line.ts'
 
-/** From request to answer, as long as nobody has measured it. Instruments that finish a measurement first take longer. */
-const TURNAROUND_MS = 15
 /** A line such as `ST,GS, +12340.5kg` with what ends it. */
 const MESSAGE_BYTES = 20
 

@@ -1,7 +1,8 @@
 /** From a binary frame to the value of a point. Pure. */
+
+import { widthOf } from '../../point-types.ts'
 import type { PointSettings } from '../../settings.ts'
 import { type Decoded, decode } from '../modbus/codec.ts'
-import { widthOf } from '../modbus/registers.ts'
 
 /**
  * The value at the point's position. Single bytes are int8, uint8, bool (not 0), bit and bits (of that byte); the other

@@ -40,28 +40,37 @@ type Found =
   | { readonly is: 'begun' }
   | { readonly is: 'none'; readonly trouble: Trouble; readonly length: number }
 
+/** Where to look for a frame. */
+interface Place {
+  readonly held: Uint8Array
+  readonly at: number
+  readonly frame: BinaryFrameSettings
+}
+
 /** Takes more bytes. */
 export function cutFrames(
   state: FrameState,
-  bytes: Uint8Array,
-  frame: BinaryFrameSettings,
+  { bytes, frame }: { readonly bytes: Uint8Array; readonly frame: BinaryFrameSettings },
 ): Cut<FrameState, Uint8Array> {
   const held = new Uint8Array(state.held.length + bytes.length)
   held.set(state.held)
   held.set(bytes, state.held.length)
-  return isDelimitedBySilence(frame) ? gather(state, held, frame) : scan({ ...state, held }, frame, 'open')
+  const longer = { ...state, held }
+  return isDelimitedBySilence(frame) ? gather(longer, frame) : scan(longer, { frame, ending: 'open' })
 }
 
 /** The line fell silent. */
 export function endFrames(
   state: FrameState,
-  frame: BinaryFrameSettings,
-  ending: 'quiet' | 'torn',
+  { frame, ending }: { readonly frame: BinaryFrameSettings; readonly ending: 'quiet' | 'torn' },
 ): Cut<FrameState, Uint8Array> {
-  return isDelimitedBySilence(frame) ? release(state, frame, ending) : scan(state, frame, ending)
+  return isDelimitedBySilence(frame) ? release(state, { frame, ending }) : scan(state, { frame, ending })
 }
 
-function scan(state: FrameState, frame: BinaryFrameSettings, ending: Ending): Cut<FrameState, Uint8Array> {
+function scan(
+  state: FrameState,
+  { frame, ending }: { readonly frame: BinaryFrameSettings; readonly ending: Ending },
+): Cut<FrameState, Uint8Array> {
   const { held } = state
   const messages: Uint8Array[] = []
   const troubles: Trouble[] = []
@@ -69,7 +78,7 @@ function scan(state: FrameState, frame: BinaryFrameSettings, ending: Ending): Cu
   let excusedTo = state.excused
   let at = 0
   while (at < held.length) {
-    const found = standing(held, at, { frame, ending, inStep })
+    const found = standing({ held, at, frame }, { ending, inStep })
     if (found.is === 'begun') break
     if (found.is === 'frame') {
       messages.push(held.slice(at, at + found.length))
@@ -97,33 +106,30 @@ function scan(state: FrameState, frame: BinaryFrameSettings, ending: Ending): Cu
 }
 
 /** What stands at this place, in view of what stands behind it. */
-function standing(
-  held: Uint8Array,
-  at: number,
-  context: { readonly frame: BinaryFrameSettings; readonly ending: Ending; readonly inStep: boolean },
-): Found {
-  const { frame, ending, inStep } = context
-  const found = frameAt(held, at, frame)
+function standing(place: Place, { ending, inStep }: { readonly ending: Ending; readonly inStep: boolean }): Found {
+  const { held, at, frame } = place
+  const found = frameAt(place)
   if (found.is === 'begun' && ending === 'torn') {
     // Start bytes that were cut off are a frame that broke off; less is noise.
-    const isFrame = startsAt(held, at, frame.startsWith) === 'yes'
+    const isFrame = startsAt(place) === 'yes'
     return { is: 'none', trouble: isFrame ? 'short_reply' : 'noise', length: isFrame ? held.length - at : 0 }
   }
   if (found.is !== 'frame' || (inStep && frame.checksum)) return found
-  const behind = at + found.length
-  if (behind === held.length) return ending === 'open' ? { is: 'begun' } : found
-  const next = frameAt(held, behind, frame)
-  const isStart = frame.startsWith.length > 0 && startsAt(held, behind, frame.startsWith) === 'yes'
+  const behind = { held, at: at + found.length, frame }
+  if (behind.at === held.length) return ending === 'open' ? { is: 'begun' } : found
+  const next = frameAt(behind)
+  const isStart = frame.startsWith.length > 0 && startsAt(behind) === 'yes'
   if (next.is === 'frame' || isStart) return found
   if (next.is === 'begun' && ending === 'open') return next
   return { is: 'none', trouble: 'noise', length: 0 }
 }
 
-function frameAt(held: Uint8Array, at: number, frame: BinaryFrameSettings): Found {
-  const starts = startsAt(held, at, frame.startsWith)
+function frameAt(place: Place): Found {
+  const { held, at, frame } = place
+  const starts = startsAt(place)
   if (starts === 'no') return { is: 'none', trouble: 'noise', length: 0 }
   if (starts === 'perhaps') return { is: 'begun' }
-  const length = lengthAt(held, at, frame)
+  const length = lengthAt(place)
   if (length === undefined) return { is: 'begun' }
   if (length > FRAME_MAX) return { is: 'none', trouble: 'too_long', length: 0 }
   if (length < leastBytes(frame)) return { is: 'none', trouble: 'noise', length: 0 }
@@ -134,16 +140,16 @@ function frameAt(held: Uint8Array, at: number, frame: BinaryFrameSettings): Foun
   return { is: 'frame', length }
 }
 
-function startsAt(held: Uint8Array, at: number, start: Uint8Array): 'yes' | 'no' | 'perhaps' {
-  for (let index = 0; index < start.length; index++) {
+function startsAt({ held, at, frame }: Place): 'yes' | 'no' | 'perhaps' {
+  for (const [index, byte] of frame.startsWith.entries()) {
     if (at + index >= held.length) return 'perhaps'
-    if (held[at + index] !== start[index]) return 'no'
+    if (held[at + index] !== byte) return 'no'
   }
   return 'yes'
 }
 
 /** Bytes of the whole frame; undefined: they have not come yet. */
-function lengthAt(held: Uint8Array, at: number, frame: BinaryFrameSettings): number | undefined {
+function lengthAt({ held, at, frame }: Place): number | undefined {
   const { length } = frame
   if ('fixed' in length) return length.fixed
   const [first, second] = held.subarray(at + length.at, at + length.at + length.bytes)
@@ -166,14 +172,18 @@ function isDelimitedBySilence(frame: BinaryFrameSettings): boolean {
 }
 
 /** Keeps what was said since the last silence; more than a frame is none, however much of it. */
-function gather(state: FrameState, held: Uint8Array, frame: BinaryFrameSettings): Cut<FrameState, Uint8Array> {
-  const length = lengthAt(held, 0, frame) ?? 0
+function gather(state: FrameState, frame: BinaryFrameSettings): Cut<FrameState, Uint8Array> {
+  const { held } = state
+  const length = lengthAt({ held, at: 0, frame }) ?? 0
   return { state: { ...state, held: held.subarray(0, length + 1) }, messages: [], troubles: [] }
 }
 
-function release(state: FrameState, frame: BinaryFrameSettings, ending: 'quiet' | 'torn'): Cut<FrameState, Uint8Array> {
+function release(
+  state: FrameState,
+  { frame, ending }: { readonly frame: BinaryFrameSettings; readonly ending: 'quiet' | 'torn' },
+): Cut<FrameState, Uint8Array> {
   const { held, inStep } = state
-  const missing = (lengthAt(held, 0, frame) ?? 0) - held.length
+  const missing = (lengthAt({ held, at: 0, frame }) ?? 0) - held.length
   if (ending === 'quiet' && missing > 0 && held.length > 0) return { state, messages: [], troubles: [] }
   const isWhole = missing === 0 && inStep
   const trouble = missing > 0 ? 'short_reply' : 'noise'

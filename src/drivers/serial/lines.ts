@@ -29,7 +29,10 @@ export const betweenLines: LineState = { held: '', skipping: false }
  * Takes bytes as Latin-1, so that any byte is one character and none is lost or joined with another (a degree sign must
  * not break the line). A line longer than `LINE_MAX` is dropped up to its end.
  */
-export function cutLines(state: LineState, bytes: Uint8Array, endsWith: string): LineCut {
+export function cutLines(
+  state: LineState,
+  { bytes, endsWith }: { readonly bytes: Uint8Array; readonly endsWith: string },
+): LineCut {
   const parts = (state.held + Buffer.from(bytes).toString('latin1')).split(endsWith)
   const rest = parts.pop() ?? ''
   let skipping = state.skipping

@@ -15,7 +15,10 @@ export interface Owed {
 export const LATE_TIMEOUTS_MAX = 3
 
 /** Without those that are too old to be waited for. */
-export function stillOwed(owed: readonly Owed[], now: number, timeoutMs: number): readonly Owed[] {
+export function stillOwed(
+  owed: readonly Owed[],
+  { now, timeoutMs }: { readonly now: number; readonly timeoutMs: number },
+): readonly Owed[] {
   return owed.filter(({ askedAt }) => now < askedAt + LATE_TIMEOUTS_MAX * timeoutMs)
 }
 

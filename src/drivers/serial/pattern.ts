@@ -1,5 +1,6 @@
 /** From a line of text to samples, by a regular expression whose named groups are the points. Pure. */
 import type { Sample, Value } from '../../model.ts'
+import { bitsOf, integerRangeOf } from '../../point-types.ts'
 import type { DeviceSettings, PointSettings } from '../../settings.ts'
 import { applyScaling } from '../scaling.ts'
 
@@ -14,20 +15,6 @@ const words = new Map([
   ['off', false],
   ['no', false],
 ])
-
-const integerBits = {
-  int8: 8,
-  uint8: 8,
-  bcd16: 16,
-  bcd32: 32,
-  bits: 16,
-  int16: 16,
-  uint16: 16,
-  int32: 32,
-  uint32: 32,
-  int64: 64,
-  uint64: 64,
-} as const
 
 /** A device's pattern, compiled once. */
 export interface LinePattern {
@@ -69,7 +56,7 @@ function parseValue(point: PointSettings, text: string): Value | undefined {
     case 'float64':
       return numberOf(point, text)
     default:
-      return integerOf(point, text, integerBits[point.type])
+      return integerOf(point, text)
   }
 }
 
@@ -82,11 +69,12 @@ function numberOf(point: PointSettings, text: string): Value | undefined {
   return applyScaling(raw, point)
 }
 
-function integerOf(point: PointSettings, text: string, bits: number): Value | undefined {
+function integerOf(point: PointSettings, text: string): Value | undefined {
   const match = /^([+-]?)\s*(\d+)$/.exec(text)
   if (!match) return undefined
   const raw = BigInt(match[2] ?? 0) * (match[1] === '-' ? -1n : 1n)
-  const wrapped = point.type.startsWith('int') ? BigInt.asIntN(bits, raw) : BigInt.asUintN(bits, raw)
-  if (wrapped !== raw || point.invalid.includes(raw)) return undefined
-  return applyScaling(bits === 64 ? raw : Number(raw), point)
+  const range = integerRangeOf(point)
+  const isHeld = range !== undefined && raw >= range.least && raw <= range.most
+  if (!isHeld || point.invalid.includes(raw)) return undefined
+  return applyScaling(bitsOf(point.type) === 64 ? raw : Number(raw), point)
 }

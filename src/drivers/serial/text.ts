@@ -15,7 +15,7 @@ export function textFormat(
     opened: inMidLine,
     fresh: betweenLines,
     cut: (state, bytes) => {
-      const cut = cutLines(state, bytes, endsWith)
+      const cut = cutLines(state, { bytes, endsWith })
       const messages: string[] = []
       const troubles: Trouble[] = Array.from({ length: cut.tooLong }, () => 'too_long')
       for (const line of cut.lines) {

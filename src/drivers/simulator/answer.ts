@@ -3,16 +3,30 @@
  * section 6). Pure but for what the device does. Checks in the order of the specification: function (exception 1),
  * quantities and lengths (3), addresses (2).
  */
+import {
+  ADDRESS_END,
+  BITS_READ_MAX,
+  BITS_WRITTEN_MAX,
+  REGISTERS_WRITTEN_AND_READ_MAX,
+  REGISTERS_WRITTEN_MAX,
+} from '../../modbus-limits.ts'
 import type { RegisterTable } from '../../settings.ts'
+import type { RawRange } from '../driver.ts'
 import { identificationReply, serverIdReply } from './identification.ts'
 import { ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE, Refusal } from './refusal.ts'
+
+export type RegisterPlace = Pick<RawRange, 'register' | 'address'>
+
+interface Table {
+  readonly register: RegisterTable
+}
 
 /** What a request is answered from. */
 export interface AnsweringDevice {
   /** Undefined when one of the registers or bits is not there. */
-  read(table: RegisterTable, range: { readonly address: number; readonly count: number }): readonly number[] | undefined
-  /** False, and nothing done, when one of them cannot be written. */
-  write(table: RegisterTable, address: number, words: readonly number[]): boolean
+  read(range: RawRange): readonly number[] | undefined
+  /** False, and nothing done, when one of them cannot be written. `place`: of the first one. */
+  write(place: RegisterPlace, words: readonly number[]): boolean
   /** Absent: all functions. */
   readonly functions?: readonly number[] | undefined
   /** Registers one request may read or write, 1..125. */
@@ -22,14 +36,6 @@ export interface AnsweringDevice {
 }
 
 const EXCEPTION_FLAG = 0x80
-/** Sections 6.1, 6.11, 6.12 and 6.17. */
-const BITS_READ_MAX = 2000
-const BITS_WRITTEN_MAX = 1968
-const REGISTERS_WRITTEN_MAX = 123
-const REGISTERS_WRITTEN_AND_READ_MAX = 121
-
-/** Section 4.4: addresses are 0 to 65535. */
-const ADDRESSES = 65_536
 
 export function answerRequest(device: AnsweringDevice, pdu: Uint8Array): Uint8Array {
   const functionCode = pdu[0] ?? 0
@@ -45,18 +51,18 @@ export function answerRequest(device: AnsweringDevice, pdu: Uint8Array): Uint8Ar
 function reply(device: AnsweringDevice, request: Request): Uint8Array {
   switch (request.functionCode) {
     case 1:
-      return readBits(device, request, 'coil')
+      return readBits(device, request, { register: 'coil' })
     case 2:
-      return readBits(device, request, 'discrete')
+      return readBits(device, request, { register: 'discrete' })
     case 3:
-      return readRegisters(device, request, 'holding')
+      return readRegisters(device, request, { register: 'holding' })
     case 4:
-      return readRegisters(device, request, 'input')
+      return readRegisters(device, request, { register: 'input' })
     case 5:
       return writeCoil(device, request)
     case 6:
       request.mustBe(5)
-      write(device, 'holding', { address: request.word(1), words: [request.word(3)] })
+      write(device, { register: 'holding', address: request.word(1), words: [request.word(3)] })
       return request.pdu.slice()
     case 15:
       return writeCoils(device, request)
@@ -112,10 +118,10 @@ class Request {
   }
 }
 
-function readBits(device: AnsweringDevice, request: Request, table: RegisterTable): Uint8Array {
+function readBits(device: AnsweringDevice, request: Request, { register }: Table): Uint8Array {
   request.mustBe(5)
-  const range = { address: request.word(1), count: request.count(3, BITS_READ_MAX) }
-  const bits = read(device, table, range)
+  const range = { register, address: request.word(1), count: request.count(3, BITS_READ_MAX) }
+  const bits = read(device, range)
   const data = new Uint8Array(Math.ceil(bits.length / 8))
   bits.forEach((bit, index) => {
     if (bit !== 0) data[index >> 3] = (data[index >> 3] ?? 0) | (1 << (index & 7))
@@ -123,17 +129,17 @@ function readBits(device: AnsweringDevice, request: Request, table: RegisterTabl
   return Uint8Array.of(request.functionCode, data.length, ...data)
 }
 
-function readRegisters(device: AnsweringDevice, request: Request, table: RegisterTable): Uint8Array {
+function readRegisters(device: AnsweringDevice, request: Request, { register }: Table): Uint8Array {
   request.mustBe(5)
-  const range = { address: request.word(1), count: request.count(3, device.registersMax) }
-  return withWords(request.functionCode, read(device, table, range))
+  const range = { register, address: request.word(1), count: request.count(3, device.registersMax) }
+  return withWords(request.functionCode, read(device, range))
 }
 
 function writeCoil(device: AnsweringDevice, request: Request): Uint8Array {
   request.mustBe(5)
   const value = request.word(3)
   if (value !== 0xff00 && value !== 0) throw new Refusal(ILLEGAL_VALUE)
-  write(device, 'coil', { address: request.word(1), words: [value === 0 ? 0 : 1] })
+  write(device, { register: 'coil', address: request.word(1), words: [value === 0 ? 0 : 1] })
   return request.pdu.slice()
 }
 
@@ -141,14 +147,14 @@ function writeCoils(device: AnsweringDevice, request: Request): Uint8Array {
   const count = request.count(3, BITS_WRITTEN_MAX)
   const data = request.data(5, Math.ceil(count / 8))
   const words = Array.from({ length: count }, (_, index) => ((data[index >> 3] ?? 0) >> (index & 7)) & 1)
-  write(device, 'coil', { address: request.word(1), words })
+  write(device, { register: 'coil', address: request.word(1), words })
   return request.pdu.slice(0, 5)
 }
 
 function writeRegisters(device: AnsweringDevice, request: Request): Uint8Array {
   const count = request.count(3, Math.min(REGISTERS_WRITTEN_MAX, device.registersMax))
   const words = wordsOf(request.data(5, count * 2))
-  write(device, 'holding', { address: request.word(1), words })
+  write(device, { register: 'holding', address: request.word(1), words })
   return request.pdu.slice(0, 5)
 }
 
@@ -157,30 +163,30 @@ function maskRegister(device: AnsweringDevice, request: Request): Uint8Array {
   request.mustBe(7)
   const address = request.word(1)
   const [and, or] = [request.word(3), request.word(5)]
-  const [current = 0] = read(device, 'holding', { address, count: 1 })
-  write(device, 'holding', { address, words: [(current & and) | (or & ~and & 0xffff)] })
+  const [current = 0] = read(device, { register: 'holding', address, count: 1 })
+  write(device, { register: 'holding', address, words: [(current & and) | (or & ~and & 0xffff)] })
   return request.pdu.slice()
 }
 
 /** Section 6.17: the write is done before the read. Nothing is written when the range to read is not there. */
 function writeAndRead(device: AnsweringDevice, request: Request): Uint8Array {
-  const range = { address: request.word(1), count: request.count(3, device.registersMax) }
+  const range = { register: 'holding', address: request.word(1), count: request.count(3, device.registersMax) } as const
   const count = request.count(7, Math.min(REGISTERS_WRITTEN_AND_READ_MAX, device.registersMax))
   const words = wordsOf(request.data(9, count * 2))
-  read(device, 'holding', range)
-  write(device, 'holding', { address: request.word(5), words })
-  return withWords(request.functionCode, read(device, 'holding', range))
+  read(device, range)
+  write(device, { register: 'holding', address: request.word(5), words })
+  return withWords(request.functionCode, read(device, range))
 }
 
-function read(device: AnsweringDevice, table: RegisterTable, range: { address: number; count: number }) {
-  const words = range.address + range.count > ADDRESSES ? undefined : device.read(table, range)
+function read(device: AnsweringDevice, range: RawRange): readonly number[] {
+  const words = range.address + range.count > ADDRESS_END ? undefined : device.read(range)
   if (words === undefined) throw new Refusal(ILLEGAL_ADDRESS)
   return words
 }
 
-function write(device: AnsweringDevice, table: RegisterTable, data: { address: number; words: readonly number[] }) {
-  const inside = data.address + data.words.length <= ADDRESSES
-  if (!inside || !device.write(table, data.address, data.words)) throw new Refusal(ILLEGAL_ADDRESS)
+function write(device: AnsweringDevice, data: RegisterPlace & { readonly words: readonly number[] }): void {
+  const inside = data.address + data.words.length <= ADDRESS_END
+  if (!inside || !device.write(data, data.words)) throw new Refusal(ILLEGAL_ADDRESS)
 }
 
 function withWords(functionCode: number, words: readonly number[]): Uint8Array {

@@ -1,8 +1,9 @@
 import type { Clock } from '../../clock.ts'
 import type { LineSettings } from '../../settings.ts'
+import { silenceMsOf } from '../line.ts'
 import { delayOf, spoil } from './fault.ts'
 import { asciiDevice, type DeviceFraming, type HeardRequest, tcpDevice } from './framing.ts'
-import { HalfDuplexLine, silenceMsOf } from './half-duplex.ts'
+import { HalfDuplexLine } from './half-duplex.ts'
 import type { SimulatedUnit } from './unit.ts'
 
 export interface BusOptions {
@@ -13,7 +14,7 @@ export interface BusOptions {
   /** The bytes take the time they have on the line. A server in front of it asks one after the other. */
   readonly simulate?: 'shared' | 'behind-server' | undefined
   /** The exception for a unit that is not there; absent: nothing is answered. */
-  readonly absent?: number | undefined
+  readonly unknownUnit?: number | undefined
 }
 
 /** Functions that a unit carries out when everybody is spoken to (MODBUS over Serial Line V1.02, section 2.1). */
@@ -27,7 +28,7 @@ const TCP_EXTRA_BYTES = 4
 export class SimulatedBus {
   readonly units: ReadonlyMap<number, SimulatedUnit>
   /** Requests to units that are not there. */
-  strangers = 0
+  unknownUnits = 0
   broadcasts = 0
   /** Bytes that were no request. */
   noise = 0
@@ -108,9 +109,9 @@ export class SimulatedBus {
   }
 
   #noUnit({ unitId, pdu, transaction }: HeardRequest) {
-    this.strangers += 1
-    if (this.#options.absent === undefined) return undefined
-    const refused = Uint8Array.of((pdu[0] ?? 0) | EXCEPTION_FLAG, this.#options.absent)
+    this.unknownUnits += 1
+    if (this.#options.unknownUnit === undefined) return undefined
+    const refused = Uint8Array.of((pdu[0] ?? 0) | EXCEPTION_FLAG, this.#options.unknownUnit)
     return { bytes: this.framing.build({ unitId, pdu: refused, transaction }), afterMs: 0 }
   }
 

@@ -2,9 +2,9 @@
  * The device's side of the three framings: requests found in a stream of bytes, replies made. Pure. The asker's side, and
  * how frames are built, is in `../modbus/frame.ts` and `ascii.ts`.
  */
-import { asciiFrame } from '../modbus/ascii.ts'
+import { ASCII_FRAME_MAX, asciiFrame } from '../modbus/ascii.ts'
 import { crc16 } from '../modbus/crc.ts'
-import { rtuFrame, tcpFrame } from '../modbus/frame.ts'
+import { RTU_FRAME_MAX, rtuFrame, TCP_CONTENT_MAX, TCP_HEADER_BYTES, tcpFrame } from '../modbus/frame.ts'
 import type { FrameMaker } from './fault.ts'
 
 export interface HeardRequest {
@@ -30,13 +30,6 @@ export interface DeviceFraming extends FrameMaker {
   /** `quiet`: no byte has come for longer than the silence between frames, so what is there is all of a frame. */
   hear(bytes: Uint8Array, quiet: boolean): Heard
 }
-
-/** Transaction, protocol, length (MODBUS Messaging on TCP/IP V1.0b, section 3.1.3). */
-const TCP_HEADER_BYTES = 6
-const TCP_CONTENT_MAX = 254
-const RTU_FRAME_MAX = 256
-/** Colon, two digits for each of unit, 253 bytes and LRC, CR and LF. */
-const ASCII_FRAME_MAX = 513
 
 export const tcpDevice: DeviceFraming = {
   build: tcpFrame,

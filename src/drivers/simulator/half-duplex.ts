@@ -2,15 +2,6 @@ import type { Clock } from '../../clock.ts'
 import type { LineSettings } from '../../settings.ts'
 import { byteMsOf } from '../line.ts'
 
-/** Above 19200 baud the silence between frames is fixed (MODBUS over Serial Line V1.02, section 2.5.1.1). */
-const FAST_BAUD = 19_200
-const FAST_SILENCE_MS = 1.75
-
-/** The silence between two RTU frames. */
-export function silenceMsOf(line: LineSettings): number {
-  return line.baud > FAST_BAUD ? FAST_SILENCE_MS : 3.5 * byteMsOf(line)
-}
-
 /** A two-wire line on which bytes take their time and only one can speak: who speaks at the same time damages both. */
 export class HalfDuplexLine {
   /** Transmissions that met another one. */

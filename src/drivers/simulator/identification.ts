@@ -1,3 +1,4 @@
+import { PDU_BYTES_MAX } from '../../modbus-limits.ts'
 import { IDENTIFICATION } from '../modbus/pdu.ts'
 import { ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE, Refusal } from './refusal.ts'
 
@@ -6,8 +7,6 @@ const HEAD_BYTES = 7
 const SERVER_ID = 17
 const RUNNING = 0xff
 const SERVER_TEXT_BYTES_MAX = 240
-/** Function code and data (MODBUS Application Protocol V1.1b3, section 4.1). */
-const PDU_MAX = 253
 /** The last object of the basic and of the regular category; what is above 0x7f is extended. */
 const lastOf: Readonly<Record<number, number>> = { 1: 2, 2: 0x7f, 3: 0xff }
 const INDIVIDUAL = 4
@@ -23,9 +22,9 @@ export function identificationReply(identity: Readonly<Record<number, string>>, 
   if (code === INDIVIDUAL && !known.includes(first)) throw new Refusal(ILLEGAL_ADDRESS)
   const wanted = code === INDIVIDUAL ? [first] : inCategory(known, { first, last: lastOf[code] ?? 0 })
   const objects: Uint8Array[] = []
-  let room = PDU_MAX - HEAD_BYTES
+  let room = PDU_BYTES_MAX - HEAD_BYTES
   for (const id of wanted) {
-    const text = Buffer.from(identity[id] ?? '', 'latin1').subarray(0, PDU_MAX - HEAD_BYTES - 2)
+    const text = Buffer.from(identity[id] ?? '', 'latin1').subarray(0, PDU_BYTES_MAX - HEAD_BYTES - 2)
     if (text.length + 2 > room) break
     room -= text.length + 2
     objects.push(Uint8Array.of(id, text.length, ...text))

@@ -20,7 +20,7 @@ export interface ModbusServerOptions {
   /** The serial line behind the server: every exchange takes its time on it, one after the other. */
   readonly line?: LineSettings | undefined
   /** The exception for a unit that is not there. Default: it does not answer, as behind a serial converter. */
-  readonly absent?: number | undefined
+  readonly unknownUnit?: number | undefined
 }
 
 /** A TCP server for simulated units. */
@@ -36,7 +36,7 @@ export class ModbusServer {
       clock: options.clock ?? (options.line ? preciseClock : systemClock),
       line: options.line,
       simulate: options.line && 'behind-server',
-      absent: options.absent,
+      unknownUnit: options.unknownUnit,
     })
     this.units = this.bus.units
     this.#server = createServer({ noDelay: true }, (socket) => this.#serve(socket))

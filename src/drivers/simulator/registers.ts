@@ -1,7 +1,10 @@
 import type { Value } from '../../model.ts'
+import { isBitTable, widthOf } from '../../point-types.ts'
 import type { PointSettings, RegisterTable } from '../../settings.ts'
+import type { RawRange } from '../driver.ts'
 import { encode } from '../modbus/encode.ts'
-import { isBitTable, reorder, widthOf } from '../modbus/registers.ts'
+import { reorder } from '../modbus/registers.ts'
+import type { RegisterPlace } from './answer.ts'
 import { fitting } from './fitting.ts'
 
 /** A point of a simulated unit: a fixed value, or one that changes with the seconds since the start. */
@@ -41,8 +44,8 @@ export class Registers {
   }
 
   /** Registers or bits as they stand; undefined when one of them is not there. */
-  read(table: RegisterTable, range: { readonly address: number; readonly count: number }, seconds: number) {
-    const keys = Array.from({ length: range.count }, (_, index) => keyOf(table, range.address + index))
+  read({ register, address, count }: RawRange, seconds: number): readonly number[] | undefined {
+    const keys = Array.from({ length: count }, (_, index) => keyOf(register, address + index))
     const changing = new Set(keys.flatMap((key) => this.#changing.get(key) ?? []))
     for (const point of changing) this.#put(point, seconds)
     const words = keys.map((key) => this.#words.get(key) ?? (this.#zeroHoles ? 0 : undefined))
@@ -50,8 +53,8 @@ export class Registers {
   }
 
   /** False, and nothing is written, when one of the places cannot be written. */
-  write(table: RegisterTable, address: number, words: readonly number[]): boolean {
-    const keys = words.map((_, index) => keyOf(table, address + index))
+  write({ register, address }: RegisterPlace, words: readonly number[]): boolean {
+    const keys = words.map((_, index) => keyOf(register, address + index))
     if (!keys.every((key) => this.#writable.has(key))) return false
     keys.forEach((key, index) => {
       this.#words.set(key, words[index] ?? 0)

@@ -6,7 +6,7 @@ import type { SimulatedBus } from './bus.ts'
  */
 const QUIET_MS = 50
 
-/** The bytes of one master on their way to the units. */
+/** The bytes of one client on their way to the units. */
 export class RequestStream {
   readonly #bus: SimulatedBus
   readonly #send: (bytes: Uint8Array) => void

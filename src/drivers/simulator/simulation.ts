@@ -21,7 +21,7 @@ export interface RunningConnection {
   /** Where it is reached: `127.0.0.1:1502`, or the path of the port. */
   readonly address: string
   readonly bus: SimulatedBus
-  /** Masters connected now; undefined on a serial line. */
+  /** Clients connected now; undefined on a serial line. */
   clients(): number | undefined
 }
 
@@ -82,13 +82,13 @@ function unitOf(settings: SimulatedUnitSettings): SimulatedUnit {
 }
 
 async function serveTcp(settings: SimulatedTcp, options: SimulationOptions): Promise<Served> {
-  const { host, port, line, absent } = settings
+  const { host, port, line, unknownUnit } = settings
   const server = await ModbusServer.start(settings.units.map(unitOf), {
     host,
     port,
     line,
     frames: settings.type === 'modbus-tcp' ? 'tcp' : 'rtu',
-    absent: absent === 'silent' ? undefined : absent,
+    unknownUnit: unknownUnit === 'silent' ? undefined : unknownUnit,
     ...(options.clock && { clock: options.clock }),
   }).catch((error: NodeJS.ErrnoException) => {
     throw listenError(error, settings)

@@ -1,3 +1,4 @@
+import { REGISTERS_READ_MAX } from '../../modbus-limits.ts'
 import type { RegisterTable } from '../../settings.ts'
 import type { Fault, ScriptedFault } from '../../simulation.ts'
 import { answerRequest } from './answer.ts'
@@ -18,9 +19,6 @@ export interface UnitOptions {
   readonly zeroHoles?: boolean
   readonly faults?: readonly ScriptedFault[]
 }
-
-/** One request may read so many (MODBUS Application Protocol V1.1b3, section 6.3). */
-const REGISTERS_READ_MAX = 125
 
 /** A Modbus unit made of declared points: answers requests as a correct device would; its faults are added on the way out. */
 export class SimulatedUnit {
@@ -65,8 +63,8 @@ export class SimulatedUnit {
         functions,
         identity,
         registersMax,
-        read: (table, range) => this.#registers.read(table, range, seconds),
-        write: (table, address, words) => this.#registers.write(table, address, words),
+        read: (range) => this.#registers.read(range, seconds),
+        write: (place, words) => this.#registers.write(place, words),
       },
       pdu,
     )

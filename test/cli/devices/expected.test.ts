@@ -18,7 +18,7 @@ function blocks(words: readonly number[], address: number, count: number): Block
 
 /** Address, type and order, scale and value of what fits best. */
 function best(words: readonly number[], address: number, count: number, range = volts): string | undefined {
-  const [hit] = hitsIn(blocks(words, address, count), range, address)
+  const [hit] = hitsIn(blocks(words, address, count), { range, address })
   return hit && `${hit.address} ${hit.type} ${hit.byteOrder} x ${hit.scale} = ${hit.value}`
 }
 
@@ -88,7 +88,7 @@ test('a range below zero finds signed numbers, and those only', () => {
 })
 
 test('what signed and unsigned say alike is told once', () => {
-  const hits = hitsIn(blocks([230, 7, 0], 0, 1), volts, 0)
+  const hits = hitsIn(blocks([230, 7, 0], 0, 1), { range: volts, address: 0 })
   assert.deepEqual(
     hits.filter(({ address }) => address === 0).map(({ type }) => type),
     ['uint16'],
@@ -96,6 +96,6 @@ test('what signed and unsigned say alike is told once', () => {
 })
 
 test('scaled readings are told only where nothing fits as it is', () => {
-  const hits = hitsIn(blocks([230, 2310, 0], 0, 2), volts, 0)
+  const hits = hitsIn(blocks([230, 2310, 0], 0, 2), { range: volts, address: 0 })
   assert.ok(hits.length > 0 && hits.every(({ scale }) => scale === 1))
 })

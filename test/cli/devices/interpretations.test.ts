@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { interpretations, printable, textIn, type Width } from '../../../src/cli/devices/interpretations.ts'
 
 function byName(hex: string, at: number, width: Width): Record<string, unknown> {
-  const all = interpretations(Buffer.from(hex, 'hex'), at, width)
+  const all = interpretations(Buffer.from(hex, 'hex'), { at, width })
   return Object.fromEntries(all.map(({ type, byteOrder, value }) => [`${type} ${byteOrder}`, value]))
 }
 

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { describePlace, parseExpected, parseStart, parseTable, parseUnits } from '../../../src/cli/devices/place.ts'
+import {
+  describePlace,
+  parseExpected,
+  parseStart,
+  parseTable,
+  parseUnit,
+  parseUnits,
+} from '../../../src/cli/devices/place.ts'
 
 test('tables have the numbers of mbpoll, with or without its formats, and names', () => {
   const cases = {
@@ -49,5 +56,9 @@ test('ranges and lists of units', () => {
   assert.deepEqual(parseExpected('-1.5 .. 0'), { min: -1.5, max: 0 })
   for (const wrong of ['240..220', '220', '220-240', '']) assert.throws(() => parseExpected(wrong), { code: 'usage' })
   assert.deepEqual(parseUnits('1-3,7,5:6,2'), [1, 2, 3, 7, 5, 6])
+  assert.deepEqual(['0', '247', '255'].map(parseUnit), [0, 247, 255])
+  for (const wrong of ['256', '-1', '1.5', '1-3', '', ' ']) {
+    assert.throws(() => parseUnit(wrong), { code: 'usage', message: /is no unit: expected 0 to 255/ })
+  }
   for (const wrong of ['0-256', '3-1', 'a', '']) assert.throws(() => parseUnits(wrong), { code: 'usage' })
 })

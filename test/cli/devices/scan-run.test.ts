@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Stage } from '../../../src/cli/devices/scan-order.ts'
-import { lineText } from '../../../src/cli/devices/scan-order.ts'
 import { Scan, type ScanOptions } from '../../../src/cli/devices/scan-run.ts'
 import type { Target } from '../../../src/cli/devices/source.ts'
 import { loadProfile } from '../../../src/config/profiles.ts'
 import type { RawOrder, RawQuestion, RawReply } from '../../../src/device-api.ts'
+import { describeLine } from '../../../src/drivers/line.ts'
 import type { LineSettings } from '../../../src/settings.ts'
 
 const fast: LineSettings = { baud: 19200, dataBits: 8, parity: 'even', stopBits: 1 }
@@ -27,7 +27,7 @@ function rig(answer: Answer, changes: Partial<ScanOptions> = {}): Rig {
   const stop = new AbortController()
   const ask = async (_connection: string, order: RawOrder): Promise<RawReply[]> => {
     orders.push(order)
-    const line = order.line && lineText(order.line)
+    const line = order.line && describeLine(order.line)
     return order.questions.map((question) => answer(question, line) ?? { ok: false, code: 'timeout', tookMs: 200 })
   }
   const target = { tools: { ask }, connection: { name: 'bus' } } as unknown as Target
@@ -74,7 +74,7 @@ test('questions go in batches of two seconds; the progress says where it is', as
   const { scan, orders, progress } = rig(() => undefined)
   await scan.run([stage([1, 2, 3, 4, 5]), stage([6], { line: fast, title: 'other' })])
   assert.deepEqual(
-    orders.map(({ questions, line, timeoutMs }) => [questions.length, line && lineText(line), timeoutMs]),
+    orders.map(({ questions, line, timeoutMs }) => [questions.length, line && describeLine(line), timeoutMs]),
     [
       [4, undefined, 500],
       [1, undefined, 500],

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { planText } from '../../../src/cli/devices/plan-text.ts'
 import { type Probed, probeDocument, probeText } from '../../../src/cli/devices/probe-text.ts'
+import { readText } from '../../../src/cli/devices/read-text.ts'
 import { type Scanned, scanDocument, scanText } from '../../../src/cli/devices/scan-text.ts'
 import type { PlannedConnection } from '../../../src/device-api.ts'
 
@@ -27,7 +28,7 @@ test('probe: every meaning side by side, what is expected marked, a line to past
   assert.deepEqual(lines, [
     'unit 1, input registers 0..1 (datasheet 30001..30002), reply in 38 ms',
     '',
-    ' addr  ref    hex     uint16   int16  bcd16  float16  text  bits 15..8 7..0',
+    ' ADDR  ref    hex     uint16   int16  bcd16  float16  text  bits 15..8 7..0',
     ' 0     30001  0x4366   17254   17254   4366      3.7  Cf    01000011 01100110',
     ' 1     30002  0x8000   32768  -32768   8000        0  ..    10000000 00000000',
     '',
@@ -135,6 +136,7 @@ test('scan: who it looks like, what is configured already, and what to paste or 
   const scanned: Scanned = {
     connection: bus,
     words: 'bus-a',
+    configured: true,
     result: {
       found: [
         { ...unit, unitId: 1, match },
@@ -150,7 +152,7 @@ test('scan: who it looks like, what is configured already, and what to paste or 
   }
   const lines = scanText(scanned)
   assert.deepEqual(lines, [
-    'unit  reply  line       looks like              plausible  suggestion',
+    'UNIT  reply  line       looks like              plausible  suggestion',
     '   1  22 ms  9600 8N1   Eastron SDM630          34 of 34   configured: main-meter',
     '   5  22 ms  19200 8E1  Eastron SDM630          34 of 34   profile: eastron/sdm630',
     '   7  22 ms  9600 8N1   ACME PLC-7              -          tidegate probe bus-a -a 7 -r 0',
@@ -169,14 +171,63 @@ test('scan: who it looks like, what is configured already, and what to paste or 
   ])
 })
 
+test('scan: what to paste has its connection, too, when that stands in no file', () => {
+  const profile = { name: 'eastron/sdm630', title: 'Eastron SDM630' }
+  const match = { profile, identified: false, plausible: 34, of: 34 } as never
+  const unit = { unitId: 1, tookMs: 22.3, holding: 'exception_1', input: 'ok', texts: {}, match }
+  const fast = { baud: 19200, dataBits: 8, parity: 'even', stopBits: 1 } as const
+  const rest = { damaged: [], asked: 1, of: 1, stopped: false }
+  const pasted = (connection: PlannedConnection, found: Scanned['result']['found']) => {
+    const lines = scanText({ connection, words: '--x', configured: false, result: { ...rest, found } })
+    return lines.slice(lines.indexOf('Paste:') + 1)
+  }
+  const port: PlannedConnection = { ...bus, name: 'here', devices: [] }
+  const device = '  sdm630-1: { connection: here, unit_id: 1, profile: eastron/sdm630 }'
+  assert.deepEqual(pasted(port, [unit]), [
+    'connections:',
+    '  here: { type: modbus-rtu, port: /dev/ttyUSB0, line: 9600 8N1 }',
+    'devices:',
+    device,
+  ])
+  assert.deepEqual(pasted(port, [{ ...unit, line: fast }]), [
+    'connections:',
+    '  here: { type: modbus-rtu, port: /dev/ttyUSB0, line: 19200 8E1 }',
+    'devices:',
+    device,
+  ])
+  const mixed = pasted(port, [unit, { ...unit, unitId: 2, line: fast }])
+  assert.equal(mixed[1], '  here: { type: modbus-rtu, port: /dev/ttyUSB0, line: 9600 8N1 }')
+  assert.match(mixed[4] ?? '', /^ {2}sdm630-2: .* # at line: 19200 8E1$/)
+  const socket = { ...port, type: 'modbus-tcp', line: '[fe80::1]:502', host: 'fe80::1', port: 502 }
+  assert.equal(pasted(socket, [unit])[1], '  here: { type: modbus-tcp, host: "fe80::1", port: 502 }')
+})
+
+test('read --raw: of a long text the first words, and how many more there are', () => {
+  const common = { access: 'ro', register: 'holding', byteOrder: 'ABCD' } as const
+  const lines = readText({
+    device: 'inverter',
+    connection: 'lan',
+    unitId: 1,
+    ts: 0,
+    tookMs: 12,
+    samples: [
+      { ...common, point: 'model', type: 'string', address: 40020, value: 'SE10K', raw: '5345'.repeat(16) },
+      { ...common, point: 'volts', type: 'float32', address: 0, value: 230.5, raw: '43668000' },
+    ],
+  })
+  narrow(lines)
+  assert.match(lines[2] ?? '', / 0x5345 0x5345 0x5345 0x5345 \+12 {2}/)
+  assert.match(lines[3] ?? '', / 0x4366 0x8000 {2}/)
+})
+
 test('scan: nobody answers', () => {
   const result = { found: [], damaged: [], asked: 247, of: 247, stopped: false }
-  const serial = scanText({ connection: bus, words: '--port /dev/ttyUSB0', result })
+  const serial = scanText({ connection: bus, words: '--port /dev/ttyUSB0', configured: false, result })
   assert.match(
     serial.join('\n'),
     /^Nobody answers\.\nA and B swapped\?[\s\S]*tidegate scan --port \/dev\/ttyUSB0 --lines "/,
   )
-  const { port: _, ...socket } = bus
-  const tcp = scanText({ connection: { ...socket, line: '10.0.0.1:502' }, words: 'plc', result })
+  const socket: PlannedConnection = { ...bus, type: 'modbus-tcp', line: '10.0.0.1:502', host: '10.0.0.1', port: 502 }
+  const tcp = scanText({ connection: socket, words: 'plc', configured: true, result })
   assert.match(tcp.join('\n'), /right address \(10\.0\.0\.1:502\)/)
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { assumedLine, requestMs, TURNAROUND_MS, wireCostOf } from '../../../src/drivers/modbus/cost.ts'
+import { TURNAROUND_MS } from '../../../src/drivers/line.ts'
+import { assumedLine, requestMs, wireCostOf } from '../../../src/drivers/modbus/cost.ts'
 import type { LineSettings, ModbusSettings } from '../../../src/settings.ts'
 import { rtuSettings, tcpSettings } from '../../support/bus-settings.ts'
 

@@ -109,30 +109,6 @@ const serial: readonly Row[] = [
     troubles: ['noise'],
   },
   { name: 'as much of it as a frame is long', inputs: [sound, bytesOf('00ff00ff'), 'quiet'], ends: 'failed noise' },
-  {
-    name: 'in doubt about exceptions, one of them waits for what may follow',
-    inputs: [rtuFrame(17, bytesOf('8302')), 'quiet'],
-    ends: 'settling',
-    given: { doubtsExceptions: true },
-  },
-  {
-    name: 'in doubt about exceptions, alone until the deadline',
-    inputs: [rtuFrame(17, bytesOf('8302')), 'quiet', 'deadline'],
-    ends: 'answered',
-    given: { doubtsExceptions: true, request: { ...read } },
-  },
-  {
-    name: 'in doubt about exceptions, the true reply behind one',
-    inputs: [rtuFrame(17, bytesOf('8302')), 'quiet', sound, 'quiet', 'deadline'],
-    ends: 'failed foreign_reply',
-    given: { doubtsExceptions: true },
-  },
-  {
-    name: 'in doubt about exceptions, a value is as good as ever',
-    inputs: [sound, 'quiet'],
-    ends: 'answered',
-    given: { doubtsExceptions: true },
-  },
   { name: 'final states stay', inputs: ['deadline', sound, 'quiet'], ends: 'failed timeout' },
 ]
 
@@ -221,7 +197,7 @@ for (const [kind, framing, rows] of [
 }
 
 function play(row: Row, framing: Framing): Exchange {
-  const context = { request: read, framing, linger: false, doubtsExceptions: false, echoes: false, ...row.given }
+  const context = { request: read, framing, linger: false, echoes: false, ...row.given }
   return row.inputs.reduce<Exchange>((state, input) => {
     const given: Input = typeof input === 'string' ? { type: input } : { type: 'bytes', bytes: input }
     return step(state, given, context)

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { requestMs, wireCostOf } from '../../../src/drivers/modbus/cost.ts'
-import { BITS_MAX, type PlanLimits, type PlannedRequest, plan } from '../../../src/drivers/modbus/plan.ts'
+import { type PlanLimits, plan, type ReadRequest } from '../../../src/drivers/modbus/plan.ts'
 import { plannedReads } from '../../../src/drivers/modbus/planned-reads.ts'
 import { holds, type RefusedRange } from '../../../src/drivers/modbus/refusals.ts'
-import { isBitTable, widthOf } from '../../../src/drivers/modbus/registers.ts'
+import { BITS_READ_MAX } from '../../../src/modbus-limits.ts'
+import { isBitTable, widthOf } from '../../../src/point-types.ts'
 import type { PointSettings, PointType, RegisterTable } from '../../../src/settings.ts'
 import { pointWith, rtuSettings, tcpSettings } from '../../support/bus-settings.ts'
 
@@ -13,7 +14,7 @@ function at(address: number, type: PointType = 'uint16', given: Partial<PointSet
   return pointWith({ name: `${given.register ?? 'holding'}-${address}-${type}`, address, type, ...given })
 }
 
-function shown(requests: readonly PlannedRequest[]): readonly string[] {
+function shown(requests: readonly ReadRequest[]): readonly string[] {
   return requests.map(({ register, address, count }) => `${register} ${address}+${count}`)
 }
 
@@ -161,9 +162,10 @@ describe('planning points that take their scale from another', () => {
     return plan([value], { ...wide, points: [value, source], ...limits })
   }
 
-  it('the power of ten is in the same request wherever one can hold both, holes or not', () => {
+  it('the power of ten is in the same request wherever one can hold both and the hole is not too large', () => {
     assert.deepEqual(shown(planned(at(11, 'int16', { name: 'w_sf' }))), ['holding 10+2'])
-    assert.deepEqual(shown(planned(at(110, 'int16', { name: 'w_sf' }))), ['holding 10+101'])
+    const tooFar = ['holding 110+1', 'holding 10+1', 'holding 110+1']
+    assert.deepEqual(shown(planned(at(110, 'int16', { name: 'w_sf' }))), tooFar)
     assert.deepEqual(shown(planned(at(2, 'int16', { name: 'w_sf' }))), ['holding 2+9'])
     assert.deepEqual(
       plannedReads([value], { ...wide, points: [value, at(11, 'int16', { name: 'w_sf' })] })[0]?.points,
@@ -229,7 +231,7 @@ describe('every plan', () => {
         const readable = points.filter((point) => point.access !== 'wo').map((point) => point.name)
         assert.deepEqual(planned, readable.toSorted())
         for (const request of requests) {
-          assert.ok(request.count <= (isBitTable(request.register) ? BITS_MAX : limits.registersMax))
+          assert.ok(request.count <= (isBitTable(request.register) ? BITS_READ_MAX : limits.registersMax))
           for (const point of request.points) {
             assert.equal(point.register, request.register)
             if (request.role === 'refused') continue

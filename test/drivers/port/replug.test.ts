@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { it } from 'node:test'
-import { systemClock } from '../../../src/clock.ts'
+import { type Clock, systemClock } from '../../../src/clock.ts'
 import { createDriver } from '../../../src/drivers/catalog.ts'
 import { rtuFrame } from '../../../src/drivers/modbus/frame.ts'
 import { Poller } from '../../../src/drivers/poller.ts'
@@ -16,10 +16,11 @@ const ROUNDS = 100
 /** Rounds after which everything that is made once has been made. */
 const WARM_ROUNDS = 5
 
-const point = pointWith({ name: 'level', intervalMs: 20 })
+const INTERVAL_MS = 20
+const point = pointWith({ name: 'level', intervalMs: INTERVAL_MS })
 const device = deviceWith({ name: 'tank', unitId: 3, points: [point] })
 
-it(`an adapter unplugged and plugged in ${ROUNDS} times: readings come again each time, and nothing is left behind`, async (test) => {
+it(`an adapter unplugged and plugged in ${ROUNDS} times: readings come again each time, at their old times, and nothing is left behind`, async (test) => {
   if (!needs(test, 'socat')) return
   const cable = await PtyCable.plugged()
   const unit = new SimulatedUnit(3, [{ register: 'holding', address: 0, type: 'uint16', value: 42 }])
@@ -29,9 +30,14 @@ it(`an adapter unplugged and plugged in ${ROUNDS} times: readings come again eac
   let far = await attach(cable.far, answer)
   const connection = rtuSettings([device], { port: cable.near, timeoutMs: 200 })
   let readings = 0
+  // What the poller waits for while its device answers is the next due time, if it is no further away than the interval.
+  const due = new Set<number>()
+  const onWait = (ms: number, until: number) => {
+    if (ms <= INTERVAL_MS && poller.status().devices[0]?.state === 'online') due.add(until)
+  }
   const poller = new Poller(connection, {
     driver: createDriver(connection),
-    clock: systemClock,
+    clock: watchedClock(onWait),
     log: silentLogger,
     random: () => 0.2, // the pauses between tries are drawn; short ones here
     onReading: ({ samples }) => {
@@ -54,6 +60,8 @@ it(`an adapter unplugged and plugged in ${ROUNDS} times: readings come again eac
     }
     readings = 0
     await until(() => readings >= 2, { what: 'readings at the end', timeoutMs: 20_000 })
+    assert.ok(due.size >= ROUNDS, `only ${due.size} due times`)
+    assert.equal(new Set([...due].map((time) => time % INTERVAL_MS)).size, 1, 'the schedule was shifted')
     assert.ok(warm)
     const end = held()
     test.diagnostic(`after ${WARM_ROUNDS} rounds ${JSON.stringify(warm)}, after ${ROUNDS} ${JSON.stringify(end)}`)
@@ -69,6 +77,31 @@ it(`an adapter unplugged and plugged in ${ROUNDS} times: readings come again eac
   }
   await until(() => held().timers === 0, { what: 'no timer left after the stop' })
 })
+
+/**
+ * The system clock, standing still while a piece of code runs that waits for nothing: so what it computes from the time and
+ * what it then waits for belong together to the millisecond.
+ */
+function watchedClock(onWait: (ms: number, until: number) => void): Clock {
+  let now: number | undefined
+  const mono = () => {
+    if (now === undefined) {
+      now = systemClock.mono()
+      setImmediate(() => {
+        now = undefined
+      })
+    }
+    return now
+  }
+  return {
+    ...systemClock,
+    mono,
+    wait: (ms, signal) => {
+      onWait(ms, mono() + ms)
+      return systemClock.wait(ms, signal)
+    },
+  }
+}
 
 interface Held {
   readonly descriptors: number

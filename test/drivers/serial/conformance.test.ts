@@ -42,30 +42,38 @@ const scale = deviceWith({
 const weighed = { weight: 12.5, stable: 'S' }
 const asked = { ...scale, request: latin1('SI\r\n') }
 
-driverConformance('serial-text, asked', async () => {
-  const line = new ScriptedLine(systemClock)
-  return {
-    driver: createDriver(textSettings([asked], { timeoutMs: TIMEOUT_MS }), { openPort: () => line.openPort }),
-    device: asked,
-    expected: weighed,
-    ...rigOn(line, { asked: latin1('S S    12.5 kg\r\n') }),
-  }
-})
+driverConformance(
+  'serial-text, asked',
+  async () => {
+    const line = new ScriptedLine(systemClock)
+    return {
+      driver: createDriver(textSettings([asked], { timeoutMs: TIMEOUT_MS }), { openPort: () => line.openPort }),
+      device: asked,
+      expected: weighed,
+      ...rigOn(line, { asked: latin1('S S    12.5 kg\r\n') }),
+    }
+  },
+  { readOnly: true },
+)
 
-driverConformance('serial-text with NMEA checksums', async () => {
-  const line = new ScriptedLine(systemClock)
-  const wind = deviceWith({
-    name: 'wind',
-    pattern: '^\\$..MWV,(?<angle>[\\d.]*),R,(?<speed>[\\d.]*),',
-    points: [pointWith({ name: 'angle', type: 'number' }), pointWith({ name: 'speed', type: 'number' })],
-  })
-  return {
-    driver: createDriver(textSettings([wind], { checksum: 'nmea' }), { openPort: () => line.openPort }),
-    device: wind,
-    expected: { angle: 214.8, speed: 7.2 },
-    ...rigOn(line, { unasked: latin1('$WIMWV,214.8,R,7.2,M,A*2A\r\n$WIMWV,1,R,9,M,A*00\r\n') }),
-  }
-})
+driverConformance(
+  'serial-text with NMEA checksums',
+  async () => {
+    const line = new ScriptedLine(systemClock)
+    const wind = deviceWith({
+      name: 'wind',
+      pattern: '^\\$..MWV,(?<angle>[\\d.]*),R,(?<speed>[\\d.]*),',
+      points: [pointWith({ name: 'angle', type: 'number' }), pointWith({ name: 'speed', type: 'number' })],
+    })
+    return {
+      driver: createDriver(textSettings([wind], { checksum: 'nmea' }), { openPort: () => line.openPort }),
+      device: wind,
+      expected: { angle: 214.8, speed: 7.2 },
+      ...rigOn(line, { unasked: latin1('$WIMWV,214.8,R,7.2,M,A*2A\r\n$WIMWV,1,R,9,M,A*00\r\n') }),
+    }
+  },
+  { listens: true, readOnly: true },
+)
 
 const frame = {
   startsWith: bytesOf('FF'),
@@ -82,23 +90,33 @@ const co2 = deviceWith({
 const measured = { ppm: 449, celsius: 20 }
 const co2Frame = bytesOf('FF 86 01 C1 3C 04 3C C1 7B')
 
-driverConformance('serial-binary', async () => {
-  const line = new ScriptedLine(systemClock)
-  return {
-    driver: createDriver(binarySettings([co2], { frame }), { openPort: () => line.openPort }),
-    device: co2,
-    expected: measured,
-    ...rigOn(line, { unasked: co2Frame }),
-  }
-})
+driverConformance(
+  'serial-binary',
+  async () => {
+    const line = new ScriptedLine(systemClock)
+    return {
+      driver: createDriver(binarySettings([co2], { frame }), { openPort: () => line.openPort }),
+      device: co2,
+      expected: measured,
+      ...rigOn(line, { unasked: co2Frame }),
+    }
+  },
+  { listens: true, readOnly: true },
+)
 
-driverConformance('serial-binary, asked', async () => {
-  const line = new ScriptedLine(systemClock)
-  const device = { ...co2, request: bytesOf('FF 01 86 00 00 00 00 00 79') }
-  return {
-    driver: createDriver(binarySettings([device], { frame, timeoutMs: TIMEOUT_MS }), { openPort: () => line.openPort }),
-    device,
-    expected: measured,
-    ...rigOn(line, { asked: co2Frame }),
-  }
-})
+driverConformance(
+  'serial-binary, asked',
+  async () => {
+    const line = new ScriptedLine(systemClock)
+    const device = { ...co2, request: bytesOf('FF 01 86 00 00 00 00 00 79') }
+    return {
+      driver: createDriver(binarySettings([device], { frame, timeoutMs: TIMEOUT_MS }), {
+        openPort: () => line.openPort,
+      }),
+      device,
+      expected: measured,
+      ...rigOn(line, { asked: co2Frame }),
+    }
+  },
+  { readOnly: true },
+)

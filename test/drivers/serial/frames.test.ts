@@ -34,7 +34,9 @@ function cutAll(pieces: readonly (string | Uint8Array)[], frame: BinaryFrameSett
   for (const piece of pieces) {
     const isEnd = piece === 'quiet' || piece === 'torn'
     const bytes = typeof piece === 'string' && !isEnd ? bytesOf(piece) : piece
-    const cut = isEnd ? endFrames(state, frame, piece as End) : cutFrames(state, bytes as Uint8Array, frame)
+    const cut = isEnd
+      ? endFrames(state, { frame, ending: piece as End })
+      : cutFrames(state, { bytes: bytes as Uint8Array, frame })
     state = cut.state
     frames.push(...cut.messages.map((message) => Buffer.from(message).toString('hex').toUpperCase()))
     troubles.push(...cut.troubles)
@@ -302,7 +304,7 @@ describe('any stream of bytes', () => {
       fc.property(fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 30 }), (pieces) => {
         let state = inMidFrame
         for (const each of pieces) {
-          state = cutFrames(state, Uint8Array.of(0x42, 0x4d, 0x03, ...each), counted).state
+          state = cutFrames(state, { bytes: Uint8Array.of(0x42, 0x4d, 0x03, ...each), frame: counted }).state
           assert.ok(state.held.length <= FRAME_MAX)
         }
       }),

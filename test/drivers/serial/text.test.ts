@@ -38,7 +38,7 @@ async function listening(devices = [scale]) {
 describe('cutting lines', () => {
   it('gives the same lines however the bytes are cut into pieces', () => {
     const text = `tail\r\n${Array.from({ length: 20 }, (_, index) => `line ${index} \u00b0\r\n`).join('')}`
-    const whole = cutLines(inMidLine, latin1(text), '\r\n').lines
+    const whole = cutLines(inMidLine, { bytes: latin1(text), endsWith: '\r\n' }).lines
     assert.equal(whole.length, 20)
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }), (sizes) => {
@@ -46,7 +46,7 @@ describe('cutting lines', () => {
         const lines: string[] = []
         for (let at = 0, turn = 0; at < text.length; turn++) {
           const size = sizes[turn % sizes.length] ?? 1
-          const cut = cutLines(state, latin1(text.slice(at, at + size)), '\r\n')
+          const cut = cutLines(state, { bytes: latin1(text.slice(at, at + size)), endsWith: '\r\n' })
           state = cut.state
           lines.push(...cut.lines)
           at += size
@@ -57,29 +57,31 @@ describe('cutting lines', () => {
   })
 
   it('drops what it hears before the first end: the tail of a line can look like a whole one', () => {
-    assert.deepEqual(cutLines(inMidLine, latin1('345.6kg\r\nST,GS,+00012kg\r\n'), '\r\n').lines, ['ST,GS,+00012kg'])
+    assert.deepEqual(cutLines(inMidLine, { bytes: latin1('345.6kg\r\nST,GS,+00012kg\r\n'), endsWith: '\r\n' }).lines, [
+      'ST,GS,+00012kg',
+    ])
   })
 
   for (const end of ['\r\n', '\n', '\r']) {
     it(`a line without end is given up and counted once, and never kept in memory (end ${JSON.stringify(end)})`, () => {
-      let { state } = cutLines(inMidLine, latin1(end), end)
+      let { state } = cutLines(inMidLine, { bytes: latin1(end), endsWith: end })
       let tooLong = 0
       for (let piece = 0; piece < 50; piece++) {
-        const cut = cutLines(state, latin1('x'.repeat(500)), end)
+        const cut = cutLines(state, { bytes: latin1('x'.repeat(500)), endsWith: end })
         state = cut.state
         tooLong += cut.tooLong
         assert.deepEqual(cut.lines, [])
         assert.ok(state.held.length <= LINE_MAX)
       }
       assert.equal(tooLong, 1)
-      const cut = cutLines(state, latin1(`x${end}good${end}`), end)
+      const cut = cutLines(state, { bytes: latin1(`x${end}good${end}`), endsWith: end })
       assert.deepEqual(cut.lines, ['good'])
     })
   }
 
   it('an overlong line that arrives with its end in one piece is counted too', () => {
-    const { state } = cutLines(inMidLine, latin1('\n'), '\n')
-    const cut = cutLines(state, latin1(`${'x'.repeat(LINE_MAX + 1)}\ngood\n`), '\n')
+    const { state } = cutLines(inMidLine, { bytes: latin1('\n'), endsWith: '\n' })
+    const cut = cutLines(state, { bytes: latin1(`${'x'.repeat(LINE_MAX + 1)}\ngood\n`), endsWith: '\n' })
     assert.deepEqual([cut.lines, cut.tooLong], [['good'], 1])
   })
 })

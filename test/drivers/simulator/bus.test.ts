@@ -1,4 +1,4 @@
-/** What the line between units and masters does: faults become bytes, bytes take time, two at once damage each other. */
+/** What the line between units and clients does: faults become bytes, bytes take time, two at once damage each other. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { rtuFrame, tcpFrame } from '../../../src/drivers/modbus/frame.ts'
@@ -134,7 +134,7 @@ describe('a simulated line', () => {
     assert.deepEqual([rig.bus.collisions, rig.units[1]?.requests], [2, 0])
   })
 
-  it('behind a server the exchanges of several masters follow one another', async () => {
+  it('behind a server the exchanges of several clients follow one another', async () => {
     const rig = new Rig({ framing: tcpDevice, line, simulate: 'behind-server' })
     for (const transaction of [1, 2]) rig.stream.push(tcpFrame({ unitId: 1, pdu: ask, transaction }))
     await rig.clock.advance(1_000)
@@ -162,8 +162,8 @@ describe('a simulated line', () => {
     const silent = new Rig()
     silent.stream.push(rtuFrame(77, ask))
     await silent.clock.advance(100)
-    assert.deepEqual([silent.said, silent.bus.strangers], [[], 1])
-    const converter = new Rig({ framing: tcpDevice, absent: 11 })
+    assert.deepEqual([silent.said, silent.bus.unknownUnits], [[], 1])
+    const converter = new Rig({ framing: tcpDevice, unknownUnit: 11 })
     converter.stream.push(tcpFrame({ unitId: 77, pdu: ask, transaction: 4 }))
     assert.deepEqual(converter.frames, ['0004000000034d830b'])
   })

@@ -1,4 +1,4 @@
-/** Requests are found in whatever a master, an adapter and an operating system make of the bytes. */
+/** Requests are found in whatever a client, an adapter and an operating system make of the bytes. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'

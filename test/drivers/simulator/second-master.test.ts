@@ -1,4 +1,4 @@
-/** `tidegate simulate` asked by masters nobody here wrote: mbpoll and pymodbus, in every framing they have. */
+/** `tidegate simulate` asked by clients nobody here wrote: mbpoll and pymodbus, in every framing they have. */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** The whole simulator, from its file to what a driver reads: every profile there is, several masters, what goes wrong. */
+/** The whole simulator, from its file to what a driver reads: every profile there is, several clients, what goes wrong. */
 import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
@@ -21,7 +21,7 @@ describe('a simulation', () => {
         's.yaml',
       )
       const points = (settings.connections[0]?.units[0]?.points ?? []).map(({ point }) => point)
-      const driver = await masterOf(t, await running(t, settings), points)
+      const driver = await clientOf(t, await running(t, settings), points)
       const samples = await driver.read(deviceWith({ name: 'one', unitId: 9, points }), points)
       const odd = samples.filter(
         (sample) =>
@@ -35,7 +35,7 @@ describe('a simulation', () => {
     })
   }
 
-  it('answers several masters at once, each with its own', async (t) => {
+  it('answers several clients at once, each with its own', async (t) => {
     const points = Array.from(
       { length: 8 },
       (_, index) => `p${index}: { address: ${index * 50}, type: uint16, value: ${index} }`,
@@ -44,9 +44,9 @@ describe('a simulation', () => {
     const { settings } = parseSimulation(head + one, 's.yaml')
     const simulated = await running(t, settings)
     const all = (settings.connections[0]?.units[0]?.points ?? []).map(({ point }) => point)
-    const masters = await Promise.all(all.map(() => masterOf(t, simulated, all)))
+    const clients = await Promise.all(all.map(() => clientOf(t, simulated, all)))
     const device = deviceWith({ name: 'one', unitId: 9, points: all })
-    const samples = await Promise.all(masters.map((master, index) => master.read(device, all.slice(index, index + 1))))
+    const samples = await Promise.all(clients.map((client, index) => client.read(device, all.slice(index, index + 1))))
     assert.deepEqual(
       samples.map(([sample]) => sample?.value),
       [0, 1, 2, 3, 4, 5, 6, 7],
@@ -79,7 +79,7 @@ async function running(t: TestContext, settings: Parameters<typeof startSimulati
   return simulation
 }
 
-async function masterOf(
+async function clientOf(
   t: TestContext,
   simulation: RunningSimulation,
   points: readonly PointSettings[],
