@@ -28,7 +28,7 @@ export interface PointFacts {
 export interface ReadOrder {
   /** Absent: every point that can be read. */
   readonly points?: readonly string[]
-  /** With the bytes of the registers; each point is asked for alone then (Modbus only). */
+  /** With the bytes of the registers; each point is asked for alone then, with its power of ten (Modbus only). */
   readonly raw?: boolean
 }
 

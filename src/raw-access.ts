@@ -1,8 +1,9 @@
 /** Questions to a device that nobody has described yet, and their answers as plain data. */
-import { hundredths } from './clock.ts'
+import { type Clock, hundredths } from './clock.ts'
 import type { RawQuestion, RawReply } from './device-api.ts'
-import type { Explorer } from './drivers/driver.ts'
+import { type Explorer, LinkError } from './drivers/driver.ts'
 import { type AskRanges, type RangeAnswer, readByRanges } from './drivers/modbus/raw-points.ts'
+import type { Poller } from './drivers/poller.ts'
 import { GatewayError } from './errors.ts'
 import type { Sample } from './model.ts'
 import type { DeviceSettings, PointSettings } from './settings.ts'
@@ -40,6 +41,73 @@ export async function askAll(
 
 export function refuseWhenGone(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new GatewayError('conflict', 'given up, because nobody waits for the answer any more')
+}
+
+/** A connection with such a problem was open, and is opened anew. */
+const renewals: readonly string[] = ['silent', 'doubt', 'not_modbus', 'closed', 'unplugged']
+/** It could not be opened again, so far. */
+const openings: readonly string[] = ['open_failed', 'refused', 'no_such_port', 'busy']
+/** It is waited for so long. */
+const RENEWAL_MAX_MS = 5_000
+const LOOK_EVERY_MS = 50
+/** Opened so often without one sound reply ever: this is not what it is taken for. */
+const FRUITLESS_OPENINGS_MAX = 6
+
+export interface Asking {
+  readonly clock: Clock
+  /** The connection is the tool's own: nobody else asks on it, and it may take its time to be open again. */
+  readonly own: boolean
+  /** Waits while the connection is about to be open. */
+  readonly ready: () => Promise<void>
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Asks between two polls. A connection that was given up just before is opened anew and asked all the same; one that is given
+ * up under the question is asked once more, and after that the question has no answer: undefined. Rejects with LinkError when
+ * it cannot be opened any more, or what answers there never says anything sensible.
+ */
+export async function persistently<T>(
+  poller: Poller,
+  run: (explorer: Explorer) => Promise<T>,
+  { clock, own, ready, signal }: Asking,
+): Promise<T | undefined> {
+  let giveUpAt: number | undefined
+  let losses = 0
+  for (;;) {
+    refuseWhenGone(signal)
+    await ready()
+    let asked = false
+    try {
+      return await poller.explore((explorer) => {
+        asked = true
+        return run(explorer)
+      })
+    } catch (error) {
+      if (!(error instanceof LinkError)) throw error
+      const isRenewed = renewals.includes(error.code)
+      const mayComeBack = own && openings.includes(error.code) && openedBefore(poller) > 0
+      if (!(isRenewed || mayComeBack) || isFruitless(poller, error)) throw error
+      if (asked) losses += 1
+      if (losses > 1) return undefined
+      giveUpAt ??= clock.mono() + RENEWAL_MAX_MS
+      if (!asked && clock.mono() >= giveUpAt) throw error
+      if (!asked && isRenewed)
+        await poller.lend(async () => {}, signal) // ends the pause before the next opening
+      else await clock.wait(LOOK_EVERY_MS, signal)
+    }
+  }
+}
+
+function openedBefore(poller: Poller): number {
+  const { opens = 0, failedOpens = 0 } = poller.status().connection
+  return opens - failedOpens
+}
+
+/** Silence is no reason: units may be absent. */
+function isFruitless(poller: Poller, { code }: LinkError): boolean {
+  const { exchanges, failures } = poller.status().connection
+  return code !== 'silent' && exchanges === failures && openedBefore(poller) >= FRUITLESS_OPENINGS_MAX
 }
 
 /** A sample, with the bytes that it was made of, hexadecimal. */

@@ -41,6 +41,8 @@ export interface ConnectionStatus {
   readonly busy?: number
   /** Polls missed in the last minute because it was in use when they were due. */
   readonly missedPollsLately?: number
+  /** What was left out since the start, and other oddities, by their short code. Absent: nothing. */
+  readonly troubles?: Readonly<Record<string, number>>
   /** What seems to be wrong with it while it is open: all replies damaged, for one. */
   readonly suspicion?: { readonly code: string; readonly message: string; readonly hint: string }
 }

@@ -4,6 +4,7 @@ import type {
   CheckAnswer,
   DeviceTools,
   RawOrder,
+  RawQuestion,
   RawReply,
   ReadAnswer,
   ReadOrder,
@@ -18,7 +19,7 @@ import { fit } from './inbox/fit.ts'
 import { type LocalWrite, localWriteRecord, readBackOf, valueFor, type WriteOutcome } from './local-write.ts'
 import type { NewRecord } from './model.ts'
 import { factsOf, planReport } from './planned.ts'
-import { askAll, askOne, type RawSample, rawSample, refuseWhenGone } from './raw-access.ts'
+import { askAll, askOne, persistently, type RawSample, rawSample, refuseWhenGone } from './raw-access.ts'
 import type { ConnectionSettings, DeviceSettings, LineSettings, PointSettings } from './settings.ts'
 import { plain } from './watchers.ts'
 
@@ -41,6 +42,9 @@ const pending: readonly string[] = ['opening', 'closed', 'lent']
 
 /** Names that an error lists. */
 const NAMES_SHOWN = 8
+
+/** The connection broke under the question. */
+const BROKEN: RawReply = { ok: false, code: 'io' }
 
 interface Place {
   readonly connection: ConnectionSettings
@@ -132,14 +136,28 @@ export class Workbench implements DeviceTools {
       const ask = (explorer: Explorer, signal: AbortSignal) => askAll(explorer, questions, { ...options, signal })
       return told(this.#askAt(place, line, { ask, ...(signal ? { signal } : {}) }))
     }
+    return told(this.#askEach(place, questions, { ...options, signal }))
+  }
+
+  /** One job each, so that polls that become due meanwhile have their turn. What was answered is not lost with the connection. */
+  async #askEach(
+    place: Place,
+    questions: readonly RawQuestion[],
+    { timeoutMs, signal }: { readonly timeoutMs?: number; readonly signal: AbortSignal | undefined },
+  ): Promise<readonly RawReply[]> {
+    const { clock, running } = this.#parts
+    const asking = { clock, own: !running, ready: () => this.#ready(place), signal }
+    const options = timeoutMs === undefined ? {} : { timeoutMs }
     const replies: RawReply[] = []
-    // One job each, so that polls that become due meanwhile have their turn.
-    for (const question of questions) {
-      refuseWhenGone(signal)
-      await this.#ready(place)
-      replies.push(await told(place.poller.explore((explorer) => askOne(explorer, question, options))))
+    try {
+      for (const question of questions) {
+        const reply = await persistently(place.poller, (explorer) => askOne(explorer, question, options), asking)
+        replies.push(reply ?? BROKEN)
+      }
+    } catch (error) {
+      if (!(error instanceof LinkError) || replies.length === 0) throw error
     }
-    return replies
+    return questions.map((_, index) => replies[index] ?? BROKEN)
   }
 
   /** Another tool has the port for a moment, or it is just being opened. */

@@ -1,5 +1,5 @@
 import type { Status } from '../status.ts'
-import { formatCount } from './format.ts'
+import { formatCount, formatNumberOf } from './format.ts'
 
 /**
  * The whole truth in one line, for `systemctl status` and login greetings:
@@ -11,7 +11,7 @@ export function statusLine(status: Status): string {
   for (const uplink of status.uplinks)
     parts.push(`${uplink.name} ${uplink.state}`, `${formatCount(uplink.pending)} queued`)
   const waiting = status.inbox.waiting.length
-  if (waiting > 0) parts.push(`${formatCount(waiting)} commands waiting`)
+  if (waiting > 0) parts.push(`${formatNumberOf(waiting, 'command')} waiting`)
   const count = status.attention.length
   if (count > 0) parts.push(`${formatCount(count)} ${count === 1 ? 'needs' : 'need'} attention`)
   return parts.join(', ')

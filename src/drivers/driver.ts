@@ -60,6 +60,8 @@ export interface Driver {
    * rejects that call; it may call this too. The poller then calls `close` and `open`.
    */
   onLost?: (error: LinkError) => void
+  /** Set before `open`. Called with a message that nobody understood, where `listen` is not there for it; for the log. */
+  onNotUnderstood?: (code: string, text: string) => void
   /** Since the driver was made, over all openings. Without it the poller counts calls. */
   counters?(): DriverCounters
   /**
@@ -90,7 +92,7 @@ export interface PlannedRead {
   readonly points: readonly string[]
   /** How long the exchange occupies the connection, in ms, the device's own time included; 0 where that is not known. */
   readonly wireMs: number
-  /** Why it stands alone, if something was learnt from the device: "refused together with others (exception 2)". */
+  /** Why it stands alone, if something was learnt from the device: "not in one request with its neighbours (exception 2)". */
   readonly learnt?: string
 }
 
@@ -133,7 +135,8 @@ export interface DriverCounters {
 
 export interface ListenHandlers {
   onReading(device: string, samples: readonly Sample[]): void
-  onError(device: string, code: string): void
+  /** `text`: what was not understood, for the log. */
+  onError(device: string, code: string, text?: string): void
 }
 
 /** The connection itself failed: the poller closes, waits and opens again. */

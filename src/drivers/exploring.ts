@@ -42,9 +42,10 @@ export async function explored<T>(
     identify: (unitId) => limited(() => explorer.identify(unitId)),
   }).finally(() => settled.abort())
   const late = clock.wait(EXPLORE_MAX_MS, settled.signal).then(async () => {
+    if (settled.signal.aborted) return
     isOver = true
-    if (!settled.signal.aborted) await underWay
+    await underWay
   })
   await Promise.race([done.catch(() => {}), late])
-  return settled.signal.aborted ? { result: await done } : { tooLong }
+  return isOver ? { tooLong } : { result: await done }
 }

@@ -6,6 +6,7 @@ import type { ConnectionStatus, DeviceStatus } from '../status.ts'
 import { ConnectionLoop } from './connection-loop.ts'
 import { type Driver, type Explorer, LinkError, type PlannedRead, type Suspicion } from './driver.ts'
 import { DriverCalls } from './driver-calls.ts'
+import { excerpt } from './excerpt.ts'
 import { Judge } from './judge.ts'
 import { describeConnection } from './line.ts'
 import { PolledDevice } from './polled-device.ts'
@@ -131,8 +132,9 @@ export class Poller {
     })
     driver.listen?.({
       onReading: (device, samples) => this.#heard(device, samples),
-      onError: (_device, code) => log.debug('a message was not understood', { code }),
+      onError: (_device, code, text) => this.#notUnderstood(code, text),
     })
+    driver.onNotUnderstood = (code, text) => this.#notUnderstood(code, text)
   }
 
   get name(): string {
@@ -156,8 +158,9 @@ export class Poller {
   }
 
   /**
-   * No polls until `resume`; what devices say by themselves is not passed on. The connection stays open, writes and readings
-   * asked for go through, and who does not answer is probed if commands may wait for it.
+   * No polls until `resume`, but one that has begun is ended; what devices say by themselves is not passed on. The
+   * connection stays open, writes and readings asked for go through, and who does not answer is probed if commands may wait
+   * for it.
    */
   pause(): void {
     this.#turns.pause()
@@ -255,6 +258,7 @@ export class Poller {
       failedOpens,
       ...(this.#devices.some((device) => !device.speaks) && this.#load(now)),
       ...(suspicion && state === 'open' && { suspicion }),
+      ...(counters && Object.keys(counters.troubles).length > 0 && { troubles: counters.troubles }),
     }
     const devices = this.#devices.map((device) => {
       const latencyMs = counters?.latencyMs?.[device.name]
@@ -281,6 +285,10 @@ export class Poller {
     await this.#turns.take(device, () => this.#loop.isStopped)
     this.#sayOnce(this.#driver.suspicion?.())
     return 0
+  }
+
+  #notUnderstood(code: string, text: string | undefined): void {
+    this.#log.debug('a message was not understood', { code, ...(text === undefined ? {} : { text: excerpt(text) }) })
   }
 
   #sayOnce(suspicion: Suspicion | undefined): void {

@@ -87,17 +87,20 @@ export class Requests {
       judge.note(answer.ok || answer.code?.startsWith('exception_') === true)
       return answer
     }
-    const outcome = await this.#enqueue(() => explored(explorer, run, { clock, connection, call }))
+    const outcome = await this.#enqueue(() => explored(explorer, run, { clock, connection, call }), {
+      givesWay: true,
+    })
     if ('tooLong' in outcome) throw outcome.tooLong
     return outcome.result
   }
 
-  #enqueue<T>(run: () => Promise<T>): Promise<T> {
+  #enqueue<T>(run: () => Promise<T>, { givesWay = false } = {}): Promise<T> {
     const refusal = this.#options.refusal()
     if (refusal) return Promise.reject(refusal)
-    const result = this.#jobs.add(run, (error) => {
+    const onError = (error: unknown) => {
       if (error instanceof LinkError) this.#options.onLost(error)
-    })
+    }
+    const result = this.#jobs.add(run, { onError, givesWay })
     this.#options.onAdded()
     return result
   }

@@ -5,8 +5,8 @@ import { type Driver, LinkError } from './driver.ts'
 import type { DriverCalls } from './driver-calls.ts'
 import { silenceOf } from './health.ts'
 import type { Judge } from './judge.ts'
-import type { PolledDevice } from './polled-device.ts'
 import { Poll, partsOf } from './poll.ts'
+import type { PolledDevice } from './polled-device.ts'
 import { whoseTurn } from './whose-turn.ts'
 
 /** First polls are spread over this, so that not all devices and gateways ask in the same instant. */
@@ -152,7 +152,10 @@ export class Turns {
     if (!poll || poll.next) return
     device.poll = undefined
     const { samples, points, tookMs } = poll
-    if (silenceOf(samples) === undefined && (poll.isDivided || tookMs > UNDIVIDED_MS || device.requestMs === Number.POSITIVE_INFINITY)) {
+    if (
+      silenceOf(samples) === undefined &&
+      (poll.isDivided || tookMs > UNDIVIDED_MS || device.requestMs === Number.POSITIVE_INFINITY)
+    ) {
       device.requestMs = tookMs / Math.max(1, this.#planned(device, points).length)
     }
     this.#options.judge.judge(device, { samples, emit: 'always' })

@@ -49,7 +49,7 @@ export function whoseTurn<T extends Candidate>(
     if (doubt > 0) probe = probe && !isLikelier(candidate, probe) ? probe : candidate
     else poll = poll && !isBefore(candidate, poll, { byUse: isOverloaded }) ? poll : candidate
   }
-  const next = poll && probe ? (isBefore(probe, poll, { byUse: isOverloaded }) ? probe : poll) : (poll ?? probe)
+  const next = poll && probe ? (isBefore(poll, probe, { byUse: isOverloaded }) ? poll : probe) : (poll ?? probe)
   return { next, inMs }
 }
 

@@ -172,8 +172,8 @@ export class Applier {
       this.#options.log.debug('command could not be applied yet', { key: key.rules.key, id, reason: result.reason })
       return
     }
-    const reason = result.reason === undefined ? {} : { reason: result.reason }
-    await key.submit({ step: 'end', id, state: result.state, ...reason })
+    const { result: _, ...end } = result
+    await key.submit({ step: 'end', id, ...end })
   }
 
   async #leave(turn: Turn, reason: string): Promise<void> {

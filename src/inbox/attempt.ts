@@ -23,7 +23,13 @@ export interface Job {
 }
 
 export type AttemptResult =
-  | { readonly result: 'end'; readonly state: FinalState; readonly reason?: string }
+  | {
+      readonly result: 'end'
+      readonly state: FinalState
+      readonly reason?: string
+      /** What the point holds now, where that is not the very value. */
+      readonly readBack?: Value
+    }
   | { readonly result: 'again'; readonly doubt: boolean; readonly reason: string }
 
 /** Writes, and verifies if the command says so. */
@@ -55,9 +61,11 @@ export async function look(job: Job, devices: Devices): Promise<AttemptResult | 
   }
   if (command.value !== undefined && isSame(job.point, { wanted: command.value, ...found })) {
     const reason = `${command.reason ?? 'no reply'}; the point was read and has the value`
-    return end(settings.verify === 'read_back' ? 'verified' : 'applied', reason)
+    const state = settings.verify === 'read_back' ? 'verified' : 'applied'
+    return end(state, { reason, ...readBackOf(command.value, found.got) })
   }
-  return end('unknown', `${command.reason ?? 'no reply'}; the point was read and has ${show(found.got)}`)
+  const reason = `${command.reason ?? 'no reply'}; the point was read and has ${show(found.got)}`
+  return end('unknown', { reason, readBack: found.got })
 }
 
 type Found = Omit<Comparison, 'wanted'>
@@ -75,20 +83,29 @@ async function readBack(job: Job, wanted: Value, devices: Devices): Promise<Atte
   try {
     found = await read(job, devices)
   } catch (error) {
-    return end('applied', `the device confirmed the write, but it could not be read back: ${failureOf(error).text}`)
+    const reason = `the device confirmed the write, but it could not be read back: ${failureOf(error).text}`
+    return end('applied', { reason })
   }
-  if (isSame(job.point, { wanted, ...found })) return end('verified')
-  return end('failed', `read back ${show(found.got)} after writing ${show(wanted)}`)
+  const differing = readBackOf(wanted, found.got)
+  if (isSame(job.point, { wanted, ...found })) return end('verified', differing)
+  return end('failed', { reason: `read back ${show(found.got)} after writing ${show(wanted)}`, ...differing })
+}
+
+function readBackOf(wanted: Value, got: Value): { readonly readBack?: Value } {
+  // 1 and true, 5 and 5n are the same.
+  return wanted === got || (typeof wanted !== 'string' && Number(wanted) === Number(got)) ? {} : { readBack: got }
 }
 
 function afterFailure(failure: Failure, job: Job): AttemptResult {
   if (failure.happened === 'no') {
-    return failure.retriable ? { result: 'again', doubt: false, reason: failure.text } : end('failed', failure.text)
+    return failure.retriable
+      ? { result: 'again', doubt: false, reason: failure.text }
+      : end('failed', { reason: failure.text })
   }
   // Not retriable, and yet it may have happened: trying again cannot help, and so nobody will ever know.
   const { repeatable } = job.settings
   if (repeatable && failure.retriable) return { result: 'again', doubt: true, reason: failure.text }
-  if (repeatable || job.point.access === 'wo') return end('unknown', failure.text)
+  if (repeatable || job.point.access === 'wo') return end('unknown', { reason: failure.text })
   return { result: 'again', doubt: true, reason: failure.text }
 }
 
@@ -109,6 +126,6 @@ function failureOf(error: unknown): Failure {
   }
 }
 
-function end(state: FinalState, reason?: string): AttemptResult {
-  return { result: 'end', state, ...(reason === undefined ? {} : { reason }) }
+function end(state: FinalState, told: { readonly reason?: string; readonly readBack?: Value } = {}): AttemptResult {
+  return { result: 'end', state, ...told }
 }

@@ -48,6 +48,8 @@ export interface Command {
   readonly doubt: boolean
   readonly reason?: string
   readonly supersededBy?: string
+  /** What the point held after the write, where that is not the very value. Not stored: a repeated outcome may be without. */
+  readonly readBack?: Value
   readonly finished?: Stamp
 }
 

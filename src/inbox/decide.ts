@@ -53,7 +53,14 @@ export type Step =
   | { readonly step: 'arrive'; readonly arrival: Arrival }
   /** An attempt is about to begin. */
   | { readonly step: 'begin'; readonly id: string }
-  | { readonly step: 'end'; readonly id: string; readonly state: FinalState; readonly reason?: string }
+  | {
+      readonly step: 'end'
+      readonly id: string
+      readonly state: FinalState
+      readonly reason?: string
+      /** See `Command`. */
+      readonly readBack?: Value
+    }
   /** The attempt did not succeed; another one may. */
   | { readonly step: 'again'; readonly id: string; readonly doubt: boolean; readonly reason: string }
   /** No attempt shall follow. `inAttempt`: one has begun, but nothing was written in it. */
@@ -144,7 +151,7 @@ class Desk {
       case 'begin':
         return this.#begin(command)
       case 'end':
-        this.#finish(command, step.state, step.reason === undefined ? {} : { reason: step.reason })
+        this.#finish(command, step.state, ended(step))
         return true
       case 'again':
         this.#again(command, step)
@@ -254,11 +261,7 @@ class Desk {
     this.#changed.set(command.id, command)
   }
 
-  #finish(
-    command: Command,
-    state: FinalState,
-    why: { readonly reason?: string; readonly supersededBy?: string },
-  ): void {
+  #finish(command: Command, state: FinalState, why: Pick<Command, 'reason' | 'supersededBy' | 'readBack'>): void {
     const finished: Command = { ...withoutReason(command), state, ...why, finished: this.#at }
     this.#live.delete(command.id)
     this.#changed.set(command.id, finished)
@@ -282,6 +285,10 @@ function newCommand(key: string, arrival: Arrival): Command {
     crashes: 0,
     doubt: false,
   }
+}
+
+function ended({ reason, readBack }: Step & { readonly step: 'end' }): Pick<Command, 'reason' | 'readBack'> {
+  return { ...(reason === undefined ? {} : { reason }), ...(readBack === undefined ? {} : { readBack }) }
 }
 
 function withoutReason(command: Command): Command {

@@ -10,7 +10,7 @@ const KEY_LENGTH_MAX = 128
 /** Stands in topics for a key that cannot stand there. */
 const NAMELESS = 'unknown'
 
-export type OutcomeFacts = Pick<Command, 'key' | 'id' | 'state' | 'value' | 'reason' | 'supersededBy'>
+export type OutcomeFacts = Pick<Command, 'key' | 'id' | 'state' | 'value' | 'reason' | 'supersededBy' | 'readBack'>
 
 /** The record that tells the sender, over the uplink `to`, what became of a command. */
 export function outcomeRecord(
@@ -18,11 +18,13 @@ export function outcomeRecord(
   options: { readonly to: string; readonly mono: number },
 ): NewRecord {
   const value = command.value === undefined ? undefined : valueJson(command.value)
+  const readBack = command.readBack === undefined ? undefined : valueJson(command.readBack)
   const fields = [
     text('id', command.id),
     text('key', shorten(command.key, KEY_LENGTH_MAX)),
     text('state', command.state),
     value === undefined ? undefined : `"value":${value}`,
+    readBack === undefined ? undefined : `"read_back":${readBack}`,
     command.reason === undefined ? undefined : text('reason', shorten(command.reason, REASON_LENGTH_MAX)),
     command.supersededBy === undefined ? undefined : text('superseded_by', command.supersededBy),
   ]

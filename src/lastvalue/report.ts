@@ -22,7 +22,10 @@ export class Reports {
   readonly #untilNextMs: ((schedule: string) => number) | undefined
 
   /** `untilNextMs`: how long it is to the next time of a cron expression. Without it, that is not known. */
-  constructor(devices: readonly DeviceSettings[], options: { readonly untilNextMs?: (schedule: string) => number } = {}) {
+  constructor(
+    devices: readonly DeviceSettings[],
+    options: { readonly untilNextMs?: (schedule: string) => number } = {},
+  ) {
     this.#untilNextMs = options.untilNextMs
     for (const { name, points } of devices) {
       const thinned = points.filter((point) => point.report !== undefined)

@@ -59,8 +59,11 @@ const points = [pointWith({ name: 'all', type: 'string', length: REGISTERS, inte
 const devices = unitIds.map((unitId) => deviceWith({ name: `unit${unitId}`, unitId, points }))
 const settings = rtuSettings(devices, { port: cable.near, line, timeoutMs: TIMEOUT_MS, timeoutMinMs: 150 })
 const readings = new Map<string, number[]>(devices.map(({ name }) => [name, []]))
-/** What one exchange takes at least: bytes, the silence between frames, and the device's own time. */
-const boundMs = (REQUEST_BYTES + REPLY_BYTES) * byteMsOf(line) + timingOf(settings).silenceMs + DELAY_MS
+/**
+ * What one exchange takes at least: bytes, the device's own time, and a silence behind each of the two frames (the simulated
+ * device knows by it that the request has ended, as real ones do).
+ */
+const boundMs = (REQUEST_BYTES + REPLY_BYTES) * byteMsOf(line) + 2 * timingOf(settings).silenceMs + DELAY_MS
 const exchanges = new Map<string, number[]>(devices.map(({ name }) => [name, []]))
 const driver = timed(createDriver(settings))
 const poller = new Poller(settings, {

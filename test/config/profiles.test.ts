@@ -10,6 +10,7 @@ import { parseSettings } from '../../src/config/load.ts'
 import { overlay } from '../../src/config/overlay.ts'
 import { ConfigInvalid } from '../../src/config/problem.ts'
 import { listProfiles, loadProfile, profileFolders } from '../../src/config/profiles.ts'
+import { GatewayError } from '../../src/errors.ts'
 import { emptyFolder } from '../support/program.ts'
 
 const sample = fileURLToPath(new URL('../cases/config/good-profile/profiles', import.meta.url))
@@ -156,8 +157,8 @@ uplinks: { cloud: { type: mqtt, url: mqtt://127.0.0.1 } }
       try {
         return loadProfile(name, { folders }).file
       } catch (error) {
-        assert.ok(error instanceof ConfigInvalid, String(error))
-        return error.problems[0]?.message
+        assert.ok(error instanceof GatewayError && error.code === 'unknown_profile', String(error))
+        return error.message
       }
     }
     assert.equal(said('acme/metre'), 'there is no profile "acme/metre"; did you mean "acme/meter"?')

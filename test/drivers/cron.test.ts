@@ -119,6 +119,20 @@ function rig(expression: string, startWall: string) {
 }
 
 describe('a schedule', () => {
+  it('is searched for once, however often it is looked at within a millisecond', () => {
+    let searches = 0
+    const group = new CronGroup('0 * * * *', [], (after) => {
+      searches += 1
+      return (Math.floor(after / HOUR) + 1) * HOUR
+    })
+    const start = Date.parse('2026-07-01T09:00:00Z')
+    for (let look = 0; look < 100; look++) {
+      const now = Math.floor(look / 10)
+      group.look({ mono: now, wall: start + now })
+    }
+    assert.ok(searches <= 2, `${searches} searches`)
+  })
+
   it('is due at its times and says how long until the next', () => {
     const { group, run, read } = rig('0 * * * *', '2026-07-01T08:59:30Z')
     assert.equal(group.dueInMs(Date.parse('2026-07-01T08:59:30Z')), 30_000)

@@ -91,6 +91,32 @@ describe('exploring', () => {
     assert.deepEqual(times('open'), [0])
     await poller.stop()
   })
+
+  it('is cut off when it does not end, and polls go on', async () => {
+    const rig = rigWith([meter('a')])
+    const { clock, driver, poller, times } = rig
+    driver.explorer = explorerOf(rig)
+    poller.start()
+    await clock.advance(500)
+    const late: unknown[] = []
+    const hanging = poller.explore(async (explorer) => {
+      await clock.wait(300_000)
+      await explorer.readRaw(1, range).catch((error) => late.push(error))
+    })
+    const cutOff = assert.rejects(hanging, (error) => error instanceof LinkError && error.code === 'stuck')
+    const busy = poller.explore(async (explorer) => {
+      for (;;) await explorer.readRaw(1, range)
+    })
+    const alsoCutOff = assert.rejects(busy, (error) => error instanceof LinkError && error.code === 'stuck')
+    await clock.advance(100_000)
+    await Promise.all([cutOff, alsoCutOff])
+    assert.ok(times('read a').length > 30)
+    assert.equal(poller.overdueMs(), 0)
+    assert.deepEqual(times('open'), [0])
+    await clock.advance(300_000)
+    assert.equal(late.length, 1, 'what it asks afterwards is refused')
+    await poller.stop()
+  })
 })
 
 describe('lending the port', () => {
@@ -174,6 +200,29 @@ describe('lending the port', () => {
     )
     await clock.advance(2_000)
     assert.deepEqual(times('open'), [0])
+    await poller.stop()
+  })
+
+  it('is taken back from a tool that does not return it, and the tool is told', async () => {
+    const { clock, poller, times } = rigWith([meter('a')])
+    poller.start()
+    await clock.advance(100)
+    let told = false
+    const lent = poller.lend(
+      (signal) =>
+        new Promise(() => {
+          signal.addEventListener('abort', () => {
+            told = true
+          })
+        }),
+    )
+    const late = assert.rejects(lent, (error) => error instanceof LinkError && error.code === 'stuck')
+    await clock.advance(500_000)
+    assert.deepEqual([told, poller.status().connection.state, poller.overdueMs()], [false, 'lent', 0])
+    await clock.advance(120_000)
+    await late
+    assert.deepEqual([told, poller.status().connection.state], [true, 'open'])
+    assert.equal(times('open').length, 2)
     await poller.stop()
   })
 

@@ -6,11 +6,11 @@ const NEVER = Number.NEGATIVE_INFINITY
 const limits = { now: 1_000, probeMs: 200, patienceMs: 5_000, lastProbeAt: NEVER, isOverloaded: false }
 
 function poll(name: string, dueAt: number, given: Partial<Candidate> = {}) {
-  return { name, dueAt, isDoubtful: false, busyMs: 0, servedAt: 0, ...given }
+  return { name, dueAt, doubt: 0, busyMs: 0, servedAt: 0, ...given }
 }
 
 function probe(name: string, dueAt: number, given: Partial<Candidate> = {}) {
-  return poll(name, dueAt, { isDoubtful: true, ...given })
+  return poll(name, dueAt, { doubt: 1, ...given })
 }
 
 describe('whose turn it is', () => {
@@ -68,6 +68,23 @@ describe('whose turn it is', () => {
     {
       name: 'of two dead devices the one that waited longest',
       candidates: [probe('dead', 100, { servedAt: 20 }), probe('gone', 500, { servedAt: 10 })],
+      next: 'gone',
+      inMs: 0,
+    },
+    {
+      name: 'of two dead devices the one that failed fewer probes, however long the other waited',
+      candidates: [probe('gone', 100, { doubt: 8 }), probe('dead', 500, { servedAt: 10 })],
+      next: 'dead',
+      inMs: 0,
+    },
+    {
+      name: 'nobody, where a likelier one will be due too soon',
+      candidates: [probe('gone', 900, { doubt: 8 }), probe('dead', 1_199)],
+      inMs: 199,
+    },
+    {
+      name: 'the unlikely one, when it has waited long enough for the likelier one',
+      candidates: [probe('gone', -4_000, { doubt: 8 }), probe('dead', 1_199)],
       next: 'gone',
       inMs: 0,
     },

@@ -117,8 +117,21 @@ describe('at_least_every', () => {
 
   it('holds for errors that go on, and for what comes at no fixed interval', () => {
     const point = pointWith({ name: 'p', intervalMs: 0, report: { atLeastEveryMs: 60_000 } })
-    assert.equal(isNews(point, at(59_999, timeout), at(0, timeout)), false)
+    assert.equal(isNews(point, at(59_000, timeout), at(0, timeout)), false)
     assert.equal(isNews(point, at(60_000, timeout), at(0, timeout)), true)
+    assert.equal(isNews(point, at(59_960, 1), at(0, 1)), true, 'it came a little early')
+  })
+
+  it('holds for a schedule: what counts is when the next time comes', () => {
+    const point = pointWith({ name: 'p', intervalMs: 0, schedule: '*/10 * * * *', report: { atLeastEveryMs: 900_000 } })
+    let nextInMs = 600_000
+    const reports = new Reports([deviceWith({ name: 'a', points: [point] })], { untilNextMs: () => nextInMs })
+    const isReported = (mono: number) =>
+      reports.news({ device: 'a', samples: [at(mono, 1).sample], mono }) !== undefined
+    assert.equal(isReported(0), true)
+    assert.equal(isReported(600_040), true, 'the next one, after 20 minutes, is too late')
+    nextInMs = 200_000
+    assert.equal(isReported(1_200_000), false)
   })
 
   it('is never exceeded by more than a poll may be late', () => {

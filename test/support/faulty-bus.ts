@@ -31,12 +31,20 @@ export interface FaultyBusOptions {
   readonly faulty: number
   /** A frame of the line's kind. */
   readonly frame: (unitId: number, pdu: Uint8Array) => Uint8Array
+  /**
+   * What is said at once, or after 1 ms, may come at any time when the machine is busy. Then nothing is said that could not be
+   * told from the truth when it is late: replies that are glued come in one piece, and foreign ones are of units nobody asks.
+   */
+  readonly realTime?: boolean
   /** Puts bytes on the line, towards the asker. */
   readonly say: (bytes: Uint8Array) => void
 }
 
 /** However late a reply comes, it comes before this many timeouts; the asker is promised no more than a minute. */
 const LATEST_TIMEOUTS = 40
+
+/** From here on there are no units. */
+const UNASKED_UNITS = 100
 
 /** Units that answer one request after the other, as real ones do, with faults drawn by chance and counted by kind. */
 export class FaultyBus {
@@ -71,7 +79,7 @@ export class FaultyBus {
   }
 
   #fail(unit: BusRegisters, pdu: Uint8Array, fault: BusFault): void {
-    const { chance, timeoutMs, frame, say } = this.#options
+    const { chance, timeoutMs, frame, say, realTime } = this.#options
     const { unitId } = unit
     switch (fault) {
       case 'silent': // heard and carried out without a word, or not heard at all
@@ -96,7 +104,9 @@ export class FaultyBus {
       case 'foreign unit':
         // At once: a sound frame in the name of a unit that is being asked, in answer to what it was asked, cannot be told
         // from the truth on a serial line.
-        void this.#options.clock.wait(this.#soon()).then(() => say(frame(unitId + 1, unit.answer(pdu))))
+        void this.#options.clock
+          .wait(this.#soon())
+          .then(() => say(frame(unitId + (realTime ? UNASKED_UNITS : 1), unit.answer(pdu))))
         return
       case 'echo':
         say(frame(unitId, pdu))
@@ -110,7 +120,7 @@ export class FaultyBus {
         say(this.#noise())
         return
       default:
-        this.#process(unit, this.#soon(), () => this.#spoilt(unit, pdu, fault))
+        this.#process(unit, this.#soon(), () => this.#spoilt(unit, pdu, fault), fault === 'glued')
         return
     }
   }
@@ -146,14 +156,14 @@ export class FaultyBus {
   }
 
   /** A unit has one processor: a later request is never answered before an earlier one; it may be missed meanwhile. */
-  #process(unit: BusRegisters, afterMs: number, act: () => Uint8Array | undefined): void {
-    const { clock, chance, say } = this.#options
+  #process(unit: BusRegisters, afterMs: number, act: () => Uint8Array | undefined, glued = false): void {
+    const { clock, chance, say, realTime = false } = this.#options
     const now = clock.mono()
     const freeAt = this.#freeAt.get(unit.unitId) ?? 0
     if (freeAt > now && chance.hits(0.5)) return
     const at = Math.max(now + afterMs, freeAt + 2)
     this.#freeAt.set(unit.unitId, at + 1)
-    const inTwo = chance.hits(0.3)
+    const inTwo = chance.hits(0.3) && !(glued && realTime)
     void clock.wait(at - now).then(async () => {
       const bytes = act()
       if (!bytes) return

@@ -27,7 +27,8 @@ export class PtyBus {
     const cable = await PtyCable.plugged()
     const far = await hear(cable.far, (unitId, pdu) => bus.hear(unitId, pdu))
     const say = (bytes: Uint8Array) => far.write(Buffer.from(bytes))
-    const bus = new FaultyBus({ ...options, clock: systemClock, unitIds: exercisedUnits, frame: rtuFrame, say })
+    const given = { ...options, clock: systemClock, realTime: true }
+    const bus = new FaultyBus({ ...given, unitIds: exercisedUnits, frame: rtuFrame, say })
     return new PtyBus(cable, far, bus)
   }
 

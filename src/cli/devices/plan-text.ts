@@ -50,7 +50,7 @@ function factsOf({ state, latencyMs, missedPolls }: PlannedDevice): string {
   const facts = [
     ...(state === undefined || state === 'online' ? [] : [`! ${state}`]),
     ...(latencyMs === undefined ? [] : [`usually answers in ${Math.max(1, Math.round(latencyMs))} ms`]),
-    ...(missedPolls ? [`${formatNumberOf(missedPolls, 'poll')} missed (bus busy)`] : []),
+    ...(missedPolls ? [`${formatNumberOf(missedPolls, 'poll')} missed since the start`] : []),
   ]
   return facts.join(' · ')
 }

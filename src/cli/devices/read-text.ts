@@ -1,5 +1,5 @@
 import { formatRef } from '../../config/ref.ts'
-import type { ReadAnswer, ReadSample } from '../../device-api.ts'
+import type { PlainValue, ReadAnswer, ReadSample } from '../../device-api.ts'
 import { formatTime } from '../format.ts'
 import { table } from '../table.ts'
 import { explained } from './codes.ts'
@@ -15,8 +15,14 @@ export function readText({ device, connection, unitId, ts, tookMs, samples }: Re
   ]
 }
 
+interface Shown {
+  readonly value?: PlainValue | undefined
+  readonly error?: string | undefined
+  readonly unit?: string | undefined
+}
+
 /** "230.4 V", or "! exception_2: ..." */
-export function valueText({ value, error, unit }: Pick<ReadSample, 'value' | 'error' | 'unit'>): string {
+export function valueText({ value, error, unit }: Shown): string {
   if (value === undefined) return `! ${explained(error ?? 'io')}`
   const text = typeof value === 'string' && unit === undefined ? value : String(value)
   return unit === undefined ? text : `${text} ${unit}`

@@ -1,10 +1,17 @@
 /** The scan itself: stage after stage, batch after batch, until it is over or somebody has had enough. */
 import type { Profile } from '../../config/profile-file.ts'
 import type { RawOrder, RawQuestion, RawReply } from '../../device-api.ts'
+import { describeLine } from '../../drivers/line.ts'
+import { GatewayError } from '../../errors.ts'
 import type { LineSettings } from '../../settings.ts'
 import { type Match, matches } from './scan-match.ts'
 import type { Stage, Step } from './scan-order.ts'
 import type { Target } from './source.ts'
+
+/** Something came from a unit, and it was no sound reply: by which code, the last time it was asked. */
+export interface Odd extends Step {
+  readonly code: string
+}
 
 /** A unit that answers. */
 export interface Found {
@@ -22,12 +29,14 @@ export interface Found {
 
 export interface ScanResult {
   readonly found: readonly Found[]
-  /** Units at which a reply came damaged: other line settings, or two devices with one address. */
-  readonly damaged: readonly Step[]
+  /** Units at which something came that was no sound reply, however often they were asked. */
+  readonly damaged: readonly Odd[]
   readonly asked: number
   readonly of: number
   /** Cut short. */
   readonly stopped: boolean
+  /** Why it could not go on. */
+  readonly problem?: GatewayError
 }
 
 export interface ScanOptions {
@@ -37,6 +46,15 @@ export interface ScanOptions {
   readonly onProgress: (asked: number, of: number, state: { readonly title: string; readonly found: number }) => void
 }
 
+/** A unit that gave no sound reply is asked so often in all. */
+const TRIES = 3
+/** On a line where everything is disturbed, asking again leads nowhere. */
+const REPEATS_MAX = 64
+/** Of whoever was silent just before a reply of somebody else came, it may be the late one: they are waited for longer. */
+const LATE_SUSPECTS = 4
+const LATE_FACTOR = 4
+const LATE_MS_MAX = 10_000
+
 /** The connection is held for so long at a time where its line settings are changed. */
 const BATCH_MS = 2000
 
@@ -44,32 +62,50 @@ export class Scan {
   readonly #target: Target
   readonly #options: ScanOptions
   readonly #found: Found[] = []
-  readonly #damaged: Step[] = []
+  readonly #damaged: Odd[] = []
+  /** Not a word so far, and asked once only. */
+  readonly #silent: Step[] = []
+  /** A reply was lost or came late: the silence of others proves little. */
+  #disturbed = false
+  #repeats = 0
 
   constructor(target: Target, options: ScanOptions) {
     this.#target = target
     this.#options = options
   }
 
+  /** What was found until it could not go on is given all the same, with the problem. */
   async run(stages: readonly Stage[]): Promise<ScanResult> {
     const { signal, onProgress } = this.#options
-    let asked = 0
-    let of = stages.reduce((sum, { steps, lastResort }) => sum + (lastResort ? 0 : steps.length), 0)
+    let [asked, of] = [0, stages.reduce((sum, { steps, lastResort }) => sum + (lastResort ? 0 : steps.length), 0)]
+    let problem: GatewayError | undefined
+    const askStage = async ({ title, steps }: Pick<Stage, 'title' | 'steps'>) => {
+      for (const batch of this.#batches(steps)) {
+        onProgress(asked, of, { title, found: this.#found.length })
+        await this.#askBatch(batch)
+        asked += batch.length
+      }
+    }
     try {
-      for (const { title, steps, lastResort } of stages) {
-        if (lastResort && this.#found.length > 0) break
-        if (lastResort) of += steps.length
-        for (const batch of this.#batches(steps)) {
-          onProgress(asked, of, { title, found: this.#found.length })
-          await this.#askBatch(batch)
-          asked += batch.length
-        }
+      for (const stage of stages) {
+        if (stage.lastResort && this.#found.length > 0) break
+        if (stage.lastResort) of += stage.steps.length
+        await askStage(stage)
+      }
+      if (this.#disturbed) {
+        const again = this.#silent.filter((step) => !this.#isFound(step))
+        of += again.length
+        for (const steps of byLine(again)) await askStage({ title: 'the silent ones again', steps })
       }
     } catch (error) {
       // Who has had enough hangs up in the middle of an answer.
-      if (!signal.aborted) throw error
+      if (!signal.aborted) {
+        if (!(error instanceof GatewayError)) throw error
+        problem = error
+      }
     }
-    return { found: this.#found, damaged: this.#damaged, asked, of, stopped: signal.aborted }
+    const result = { found: this.#found, damaged: this.#damaged, asked, of, stopped: signal.aborted }
+    return problem === undefined ? result : { ...result, problem }
   }
 
   get #batchSize(): number {
@@ -87,15 +123,74 @@ export class Scan {
   async #askBatch(steps: readonly Step[]): Promise<void> {
     const questions = steps.flatMap((step) => questionsFor(step))
     const replies = await this.#ask(questions, steps[0]?.line)
-    for (const step of steps) {
-      const own = replies.filter((_, index) => questions[index]?.unitId === step.unitId)
-      if (own.some(isPresent)) this.#found.push(await this.#describe(step))
-      else if (own.some(isDamaged)) this.#damaged.push(step)
+    const said = steps.map((step) => ({
+      step,
+      replies: replies.filter((_, index) => questions[index]?.unitId === step.unitId),
+    }))
+    try {
+      for (const one of said) await this.#takeFirst(one.step, one.replies)
+    } catch (error) {
+      // Who was heard is there, even if nobody can ask any more who it is.
+      for (const { step, replies } of said) if (replies.some(isPresent)) this.#add(bareFound(step, replies))
+      throw error
     }
   }
 
+  async #takeFirst(step: Step, replies: readonly RawReply[]): Promise<void> {
+    await this.#take(step, { replies, triesLeft: TRIES - 1 })
+    if (!replies.some(isForeign)) return
+    // Whose reply was it? Somebody's who is slower than he was given time for.
+    const suspects = this.#silent.filter((other) => !this.#isFound(other) && isSameLine(other, step))
+    for (const suspect of suspects.slice(-LATE_SUSPECTS)) await this.#askAgain(suspect, { triesLeft: 1, late: true })
+  }
+
+  /** What a unit said, asked once more where that was nothing sound; before it counts as absent. */
+  async #take(
+    step: Step,
+    { replies, triesLeft }: { readonly replies: readonly RawReply[]; readonly triesLeft: number },
+  ): Promise<void> {
+    if (this.#isFound(step)) return
+    if (replies.some(isPresent)) {
+      this.#add(await this.#describe(step))
+      return
+    }
+    const odd = replies.find(isOdd)
+    if (odd) this.#disturbed = true
+    else if (!this.#silent.some((other) => isSameStep(other, step))) this.#silent.push(step)
+    const isLikely = step.known && triesLeft === TRIES - 1
+    if (triesLeft > 0 && (odd || isLikely)) await this.#askAgain(step, { triesLeft, late: odd !== undefined })
+    if (odd) this.#note(step, odd)
+  }
+
+  /** `late`: its reply may be slower than it was given time for. */
+  async #askAgain(
+    step: Step,
+    { triesLeft, late }: { readonly triesLeft: number; readonly late: boolean },
+  ): Promise<void> {
+    if (this.#repeats >= REPEATS_MAX) return
+    this.#repeats += 1
+    const { timeoutMs } = this.#options
+    const patience = late ? { timeoutMs: Math.min(LATE_MS_MAX, timeoutMs * LATE_FACTOR) } : {}
+    const replies = await this.#ask(questionsFor(step), step.line, patience)
+    await this.#take(step, { replies, triesLeft: triesLeft - 1 })
+  }
+
+  #add(found: Found): void {
+    if (!this.#isFound(found)) this.#found.push(found)
+  }
+
+  #isFound(step: Pick<Step, 'unitId' | 'line'>): boolean {
+    return this.#found.some((found) => isSameStep(found, step))
+  }
+
+  #note(step: Step, reply: RawReply): void {
+    if (this.#isFound(step) || this.#damaged.some((other) => isSameStep(other, step))) return
+    this.#damaged.push({ ...step, code: codeOf(reply) })
+  }
+
   /** Who is it? */
-  async #describe({ unitId, line }: Step): Promise<Found> {
+  async #describe(step: Step): Promise<Found> {
+    const { unitId, line } = step
     const ask = remembering((questions) => this.#ask(questions, line))
     const [holding, input, identity] = await ask([
       first(unitId, 'holding'),
@@ -106,18 +201,18 @@ export class Scan {
     const unit = { unitId, ask: (order: RawOrder) => ask(order.questions) }
     const [best] = await matches(unit, this.#options.profiles)
     return {
-      unitId,
-      tookMs: Math.min(...[holding, input].map((reply) => tookMsOf(reply))),
-      holding: codeOf(holding),
-      input: codeOf(input),
+      ...bareFound(step, [holding, input]),
       texts: identity.ok && 'texts' in identity ? identity.texts : {},
-      ...(line ? { line } : {}),
       ...(best ? { match: best } : {}),
     }
   }
 
-  async #ask(questions: readonly RawQuestion[], line: LineSettings | undefined): Promise<readonly RawReply[]> {
-    const { timeoutMs, signal } = this.#options
+  async #ask(
+    questions: readonly RawQuestion[],
+    line: LineSettings | undefined,
+    { timeoutMs = this.#options.timeoutMs } = {},
+  ): Promise<readonly RawReply[]> {
+    const { signal } = this.#options
     const size = this.#batchSize
     const replies: RawReply[] = []
     for (let from = 0; from < questions.length; from += size) {
@@ -125,6 +220,19 @@ export class Scan {
       replies.push(...(await this.#target.tools.ask(this.#target.connection.name, order, signal)))
     }
     return replies
+  }
+}
+
+/** What replies of its first registers say: holding, and perhaps input. */
+function bareFound({ unitId, line }: Pick<Step, 'unitId' | 'line'>, replies: readonly RawReply[]): Found {
+  const [holding, input] = replies
+  return {
+    unitId,
+    tookMs: Math.min(...replies.map((reply) => tookMsOf(reply))),
+    holding: holding ? codeOf(holding) : 'io',
+    input: input ? codeOf(input) : 'io',
+    texts: {},
+    ...(line ? { line } : {}),
   }
 }
 
@@ -157,8 +265,26 @@ function isPresent(reply: RawReply): boolean {
   return reply.ok || /^exception_[1-9]$/.test(reply.code)
 }
 
-function isDamaged(reply: RawReply): boolean {
-  return !reply.ok && ['crc', 'short_reply', 'noise'].includes(reply.code)
+/** Something came, and it was no sound reply; or the connection broke under the question. */
+function isOdd(reply: RawReply): boolean {
+  return !reply.ok && ['crc', 'short_reply', 'noise', 'foreign_reply', 'io'].includes(reply.code)
+}
+
+function isForeign(reply: RawReply): boolean {
+  return !reply.ok && reply.code === 'foreign_reply'
+}
+
+function isSameStep(a: Pick<Step, 'unitId' | 'line'>, b: Pick<Step, 'unitId' | 'line'>): boolean {
+  return a.unitId === b.unitId && isSameLine(a, b)
+}
+
+function isSameLine(a: Pick<Step, 'line'>, b: Pick<Step, 'line'>): boolean {
+  return (a.line && describeLine(a.line)) === (b.line && describeLine(b.line))
+}
+
+/** A batch has one line. */
+function byLine(steps: readonly Step[]): Step[][] {
+  return [...Map.groupBy(steps, ({ line }) => line && describeLine(line)).values()]
 }
 
 function codeOf(reply: RawReply): string {

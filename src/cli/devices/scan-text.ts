@@ -2,8 +2,7 @@
 import type { PlannedConnection } from '../../device-api.ts'
 import { describeLine } from '../../drivers/line.ts'
 import { cut, table } from '../table.ts'
-import type { Step } from './scan-order.ts'
-import type { Found, ScanResult } from './scan-run.ts'
+import type { Found, Odd, ScanResult } from './scan-run.ts'
 
 /** Where it was looked. */
 export interface Scanned {
@@ -39,22 +38,25 @@ export function scanText(scanned: Scanned): string[] {
     'suggestion',
   ]
   return [
-    ...(found.length === 0 ? ['Nobody answers.'] : table([head, ...rows], { right: [0, 1] })),
+    ...(found.length === 0
+      ? [result.problem ? 'Nobody has answered so far.' : 'Nobody answers.']
+      : table([head, ...rows], { right: [0, 1] })),
     ...found.flatMap((one) => identityLine(one)),
     ...damagedLines(damaged),
     ...pasteLines(scanned),
-    ...(found.length === 0 ? nothingHints(connection, words) : []),
+    ...(found.length === 0 && !result.problem ? nothingHints(connection, words) : []),
   ]
 }
 
 /** The same for programs. */
 export function scanDocument(scanned: Scanned) {
   const { connection, result } = scanned
-  const { found, damaged, ...rest } = result
+  const { found, damaged, problem, ...rest } = result
   return {
     connection: connection.name,
     ...rest,
     damaged: damaged.map(({ unitId }) => unitId),
+    ...(problem ? { problem: problem.message } : {}),
     found: found.map((one) => ({
       unitId: one.unitId,
       line: one.line ? describeLine(one.line) : connection.line,
@@ -112,10 +114,20 @@ function identityLine({ unitId, texts }: Found): string[] {
   return all.length === 0 ? [] : [`unit ${unitId} says of itself: ${all.join(' · ')}`]
 }
 
-function damagedLines(damaged: readonly Step[]): string[] {
-  if (damaged.length === 0) return []
-  const units = damaged.map(({ unitId }) => unitId).join(', ')
-  return [`Damaged replies at unit ${units}: other line settings there, or two devices with one address.`]
+function damagedLines(damaged: readonly Odd[]): string[] {
+  return [...Map.groupBy(damaged, ({ code }) => code)].map(([code, odd]) => {
+    const units = odd.map(({ unitId }) => unitId).join(', ')
+    return `Unit ${units}: ${oddities[code] ?? code}.`
+  })
+}
+
+/** What came instead of a sound reply, and what that points to. */
+const oddities: Readonly<Record<string, string>> = {
+  crc: 'damaged replies. Other line settings there, or two devices with one address',
+  noise: 'bytes that are no reply. Other line settings there, or two devices with one address',
+  short_reply: 'half a reply. Other line settings there, or two devices with one address',
+  foreign_reply: 'replies of somebody else. Slow (--timeout 2s), or another master asks',
+  io: 'the connection broke when it was asked',
 }
 
 /** Lines for the configuration, of what is not in it. */

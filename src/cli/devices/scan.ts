@@ -31,10 +31,11 @@ export function scan(name: string | undefined, flags: ScanFlags): Promise<number
     untilInterrupted(async ({ signal }) => {
       const result = await run(target, { flags, signal, ...(units ? { units } : {}), ...(lines ? { lines } : {}) })
       const { connection, words, configured } = target
-      if (result.stopped) console.error(`Stopped after ${result.asked} of ${result.of}.`)
+      if (result.stopped || result.problem) console.error(`Stopped after ${result.asked} of ${result.of}.`)
       const scanned = { connection, words, configured, result }
       if (flags.json) console.log(JSON.stringify(scanDocument(scanned), null, 2))
       else console.log(scanText(scanned).join('\n'))
+      if (result.problem) throw result.problem
       return result.found.length > 0 ? 0 : 1
     }),
   )

@@ -47,12 +47,13 @@ function question(name: string, { now, value }: { readonly now: ReadSample; read
 function writtenText(answer: WriteAnswer): string {
   const { device, point, result, readBack, error, unit } = answer
   const written = `${device}.${point}: ${valueText({ ...answer, value: answer.value })} written`
-  if (result === 'verified') return `${written} and read back.`
+  const found = valueText({ value: readBack, unit })
+  if (result === 'verified') {
+    return readBack === undefined || readBack === answer.value
+      ? `${written} and read back.`
+      : `${written}, device holds ${found}: the nearest that the point can hold.`
+  }
   if (result === 'differs') {
-    const found = valueText({
-      ...(readBack === undefined ? {} : { value: readBack }),
-      ...(unit === undefined ? {} : { unit }),
-    })
     return `${written}, but read back as ${found}: the device limits it, or writes it elsewhere.`
   }
   return `${written} and confirmed by the device; not read back (${explained(error ?? 'io')}).`

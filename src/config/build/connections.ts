@@ -1,7 +1,7 @@
 import type { ConnectionSettings, DeviceSettings } from '../../settings.ts'
 import type { Path } from '../problem.ts'
 import type { Connection } from '../schema/connection.ts'
-import { formatDuration } from '../units.ts'
+import { formatDuration, parseDuration } from '../units.ts'
 import { buildFrame } from './binary-frame.ts'
 import type { Context } from './context.ts'
 import { checkEscapes } from './escapes.ts'
@@ -74,10 +74,18 @@ function minOf({ timeout, min_timeout: min }: Timeouts): number {
 }
 
 function checkTimeouts(context: Context, path: Path, { timeout, min_timeout: min }: Timeouts): void {
-  // A timeout that is wrong has its own error; what stands in its place is not in the file.
-  if (min === undefined || min <= timeout || context.attempted([...path, 'timeout'])) return
+  if (min === undefined || min <= timeout || isReplaced(context, path, timeout)) return
   const message = `min_timeout ${formatDuration(min)} is above timeout ${formatDuration(timeout)}`
   context.error([...path, 'min_timeout'], message, { hint: 'the same as timeout: always wait that long' })
+}
+
+/** A timeout that is wrong has its own error; what stands in its place is not in the file. */
+function isReplaced(context: Context, path: Path, timeout: number): boolean {
+  const place = [...path, 'timeout']
+  const text = context.source(place)
+  if (text === undefined) return context.attempted(place)
+  const written = parseDuration(text)
+  return !('value' in written) || written.value !== timeout
 }
 
 /** Also devices that are wrong count as users. */

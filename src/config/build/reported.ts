@@ -38,16 +38,31 @@ export function reportOf(
   }
   const deadband = hasSize ? (point.deadband ?? device.deadband) : undefined
   const atLeastEveryMs = point.at_least_every ?? device.at_least_every
+  if (atLeastEveryMs === undefined && (point.expires_after ?? device.expires_after) !== undefined) {
+    const key = ['expires_after', 'report'].find((word) => findings.written([...path, word]))
+    if (key !== undefined) changeMayBeLost(findings, [...path, key])
+  }
   return { report: { ...deadbandOf(deadband), ...(atLeastEveryMs === undefined ? {} : { atLeastEveryMs }) } }
 }
 
 /** Checks what stands at a device for all its points. */
 export function checkReporting(findings: Findings, path: Path, device: Device): void {
   const points = Object.values(device.points ?? {})
+  if (device.report === 'on_change' && device.expires_after !== undefined && device.at_least_every === undefined) {
+    if (findings.written([...path, 'expires_after'])) changeMayBeLost(findings, [...path, 'expires_after'])
+  }
   if (device.report === 'on_change' || points.some((point) => point.report === 'on_change')) return
   for (const key of ['deadband', 'at_least_every']) {
     if (findings.written([...path, key])) needsOnChange(findings, [...path, key])
   }
+}
+
+/** What was reported last is what the next reading is compared with, also when it expired before it was sent. */
+function changeMayBeLost(findings: Findings, path: Path): void {
+  findings.warning(path, 'with report: on_change, a change that expires before it can be sent is not sent again', {
+    hint: 'add at_least_every: the value is then sent again, changed or not',
+    at: 'key',
+  })
 }
 
 function needsOnChange(findings: Findings, path: Path): void {

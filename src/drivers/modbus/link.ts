@@ -56,8 +56,8 @@ const DRAIN_TIMEOUTS_MAX = 2
 const DRAIN_MS = 20
 /** A unit that lost no more replies than this in a row was alive a short while ago. */
 const LOST_LATELY_MAX = 4
-/** A deadline that comes so much late was held up by this process, and the reply may have come long ago. */
-const HELD_UP_MS = 10
+/** A timer that fires so much late was held up by this process, and bytes may have come meanwhile that nobody has read yet. */
+const HELD_UP_MS = 2
 /** Bytes kept of what comes between requests, to recognise late replies. */
 const STRAY_MAX = 520
 
@@ -224,11 +224,7 @@ export class Link {
       this.#open = { context, sentAt, sentBytes: sent.length, timeoutMs, state, finish }
       this.#port.write(sent)
       const moment = sentAt + timeoutMs + sent.length * this.#timing.byteMs
-      this.#at(moment, deadline, () => {
-        const isHeldUp = this.#clock.precise() - moment > HELD_UP_MS
-        if (isHeldUp) this.#at(this.#clock.precise() + 1, deadline, () => this.#onDeadline(deadline))
-        else this.#onDeadline(deadline)
-      })
+      this.#atWhenRead(moment, deadline, () => this.#onDeadline(deadline))
     })
   }
 
@@ -285,7 +281,8 @@ export class Link {
     if (state.at === 'settling' && input.type === 'bytes') {
       this.#settleTimer?.abort()
       this.#settleTimer = new AbortController()
-      this.#at(this.#lastByteAt + this.#timing.silenceMs, this.#settleTimer, () => this.#feed({ type: 'quiet' }))
+      const quietAt = this.#lastByteAt + this.#timing.silenceMs
+      this.#atWhenRead(quietAt, this.#settleTimer, () => this.#feed({ type: 'quiet' }))
     }
     if (state.at === 'answered' || state.at === 'failed') open.finish(state)
   }
@@ -301,6 +298,15 @@ export class Link {
       if (!(waitMs > 0) || now >= giveUpAt || this.lost) return
       await this.#clock.wait(waitMs)
     }
+  }
+
+  /** As `#at`, but not before what had arrived by that moment was read: timers come before bytes when the loop was held up. */
+  #atWhenRead(moment: number, cancel: AbortController, action: () => void): void {
+    this.#at(moment, cancel, () => {
+      const now = this.#clock.precise()
+      if (now - moment > HELD_UP_MS) this.#at(now + 1, cancel, action)
+      else action()
+    })
   }
 
   /** Calls `action` at that moment: not before, and as soon after as timers of whole milliseconds allow. */

@@ -41,7 +41,7 @@ function learntOf(request: ReadRequest, refused: readonly RefusedRange[]): strin
     return points.length === 1 ? code : `${code}, one of ${points.length} is asked in turn`
   }
   const cause = here.find((range) => holds(span, range) || isBeside(span, range))
-  return cause && `refused together with others (exception ${cause.exception})`
+  return cause && `not in one request with its neighbours (exception ${cause.exception})`
 }
 
 function isPlaceOf(range: RefusedRange, point: PointSettings): boolean {

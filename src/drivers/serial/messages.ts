@@ -30,6 +30,8 @@ export interface Format<State, Message> {
   isBegun(state: State): boolean
   /** The samples of the device's points; undefined when the message is not of this device. */
   read(device: DeviceSettings, message: Message): readonly Sample[] | undefined
+  /** The message for people who write the pattern for it. */
+  show(message: Message): string
   /** Is the message what was sent, brought back by the line or the device? */
   isEcho(message: Message, request: Uint8Array): boolean
   /** Can a message be of both devices, as far as the settings tell? */

@@ -35,6 +35,7 @@ interface Session<State, Message> {
  */
 export class SerialDriver<State, Message> implements Driver {
   onLost?: (error: LinkError) => void
+  onNotUnderstood?: (code: string, text: string) => void
   /** Only where a device speaks by itself. */
   readonly listen?: (handlers: ListenHandlers) => void
   readonly #settings: SerialTextSettings | SerialBinarySettings
@@ -184,24 +185,25 @@ export class SerialDriver<State, Message> implements Driver {
     }
     const possible = this.#silent.filter((device) => format.read(device, message) !== undefined)
     if (possible.length === 0) {
-      this.#onTrouble('pattern')
+      this.#onTrouble('pattern', format.show(message))
       return
     }
     const taken = this.#asker.take(message, possible)
     if (taken !== 'answer') this.#count(taken)
   }
 
-  #onTrouble(code: string): void {
+  #onTrouble(code: string, text?: string): void {
     this.#count(code)
     if (this.#speaking.length === 0) {
       this.#asker.note(code)
+      if (text !== undefined) this.onNotUnderstood?.(code, text)
       return
     }
     // Where others speak, it may have been theirs: it says nothing of the device that was asked.
     this.#counters.exchanges += 1
     this.#counters.failures += 1
     const [only, ...others] = this.#settings.devices
-    this.#handlers?.onError(only && others.length === 0 ? only.name : '', code)
+    this.#handlers?.onError(only && others.length === 0 ? only.name : '', code, text)
   }
 
   #count(code: string): void {

@@ -113,7 +113,8 @@ export class MessageStream<State, Message> {
     while (!signal.aborted) {
       const limitMs = this.#isQuiet ? TORN_MS : this.#quietMs
       const lastByteAt = this.#lastByteAt
-      await clock.wait(lastByteAt + limitMs - clock.mono(), signal)
+      // Held up, the moment may have passed already.
+      await clock.wait(Math.max(0, lastByteAt + limitMs - clock.mono()), signal)
       await clock.wait(SECOND_LOOK_MS, signal)
       if (signal.aborted) return
       if (this.#lastByteAt !== lastByteAt) continue

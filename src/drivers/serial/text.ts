@@ -35,6 +35,7 @@ export function textFormat(
       const pattern = patterns.get(device.name)
       return pattern && readLine(pattern, line)
     },
+    show: (line) => line,
     isEcho: (line, request) => line.trim() === Buffer.from(request).toString('latin1').trim(),
     mistakable: (one: DeviceSettings, other: DeviceSettings) => one.pattern === other.pattern,
   }

@@ -1,6 +1,6 @@
 /** `tidegate read`, `write`, `watch`, `probe`, `scan` and `plan` as an operator uses them, with a running agent and without. */
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import type { PlanReport, ReadAnswer, WriteAnswer } from '../../../src/device-api.ts'
 import { type DeviceRig, deviceRig } from '../../support/device-rig.ts'
 import { emptyFolder, runTidegate } from '../../support/program.ts'
@@ -16,27 +16,29 @@ function narrow(text: string): void {
 /** For all that share a rig: they start many programs, two at a time at best. */
 const RIG_TIMEOUT_MS = 600_000
 
-for (const running of [true, false]) {
-  test(running ? 'with an agent' : 'without an agent', { timeout: RIG_TIMEOUT_MS }, async (t) => {
-    const rig = await deviceRig(t, { running })
-    await t.test('read shows values with units, errors in words, and raw registers', () => reading(rig, running))
-    await t.test('write keeps to the limits, reads back, and asks first', () => writing(rig, running))
-    await t.test('probe shows what registers mean, and finds a list that counts otherwise', () => probing(rig))
-    await t.test('scan finds who answers, and says so for programs, too', () => scanning(rig))
-    await t.test('plan shows the requests of each device', () => planning(rig, running))
-    await t.test('names that nobody has are refused with those that there are', () => refusing(rig))
-    if (!running) {
-      await t.test('a socket is enough for probe and scan', (each) => socketOnly(each, rig))
-      return
-    }
-    await t.test('a port of the agent is asked through the agent', () => agentsPort(rig))
-    await t.test('watch shows what is recorded, for as long or as much as asked', () => watching(rig))
-    await t.test(
-      'Ctrl-C ends watch with status 0; a pattern without points and an agent that is not there do not',
-      () => ending(rig),
-    )
-  })
-}
+describe('tools for devices', { concurrency: 2 }, () => {
+  for (const running of [true, false]) {
+    test(running ? 'with an agent' : 'without an agent', { timeout: RIG_TIMEOUT_MS }, async (t) => {
+      const rig = await deviceRig(t, { running })
+      await t.test('read shows values with units, errors in words, and raw registers', () => reading(rig, running))
+      await t.test('write keeps to the limits, reads back, and asks first', () => writing(rig, running))
+      await t.test('probe shows what registers mean, and finds a list that counts otherwise', () => probing(rig))
+      await t.test('scan finds who answers, and says so for programs, too', () => scanning(rig))
+      await t.test('plan shows the requests of each device', () => planning(rig, running))
+      await t.test('names that nobody has are refused with those that there are', () => refusing(rig))
+      if (!running) {
+        await t.test('a socket is enough for probe and scan', (each) => socketOnly(each, rig))
+        return
+      }
+      await t.test('a port of the agent is asked through the agent', () => agentsPort(rig))
+      await t.test('watch shows what is recorded, for as long or as much as asked', () => watching(rig))
+      await t.test(
+        'Ctrl-C ends watch with status 0; a pattern without points and an agent that is not there do not',
+        () => ending(rig),
+      )
+    })
+  }
+})
 
 test('what cannot be a port or a socket is refused; one that is not there says why', async (t) => {
   const nowhere = ['--state-dir', emptyFolder(t)]
@@ -156,11 +158,11 @@ async function probing({ tidegate }: DeviceRig): Promise<void> {
 }
 
 async function scanning({ tidegate }: DeviceRig): Promise<void> {
-  const scan = await tidegate('scan', 'plc', '--units', '1-5', '--timeout', '1s')
+  const scan = await tidegate('scan', 'plc', '--units', '1-4', '--timeout', '1s')
   assert.equal(scan.status, 0, scan.stderr)
   assert.match(scan.stdout, /^ *1 +\d+ ms .*configured: meter$/m)
   assert.match(scan.stdout, /^ *2 +\d+ ms .*tidegate probe plc -a 2 -r 0$/m)
-  const document = JSON.parse((await tidegate('scan', 'plc', '--units', '3-6', '--timeout', '1s', '--json')).stdout)
+  const document = JSON.parse((await tidegate('scan', 'plc', '--units', '3-5', '--timeout', '1s', '--json')).stdout)
   assert.deepEqual(
     document.found.map(({ unitId, configured }: Record<string, unknown>) => [unitId, configured]),
     [

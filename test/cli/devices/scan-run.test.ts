@@ -7,6 +7,7 @@ import type { Target } from '../../../src/cli/devices/source.ts'
 import { loadProfile } from '../../../src/config/profiles.ts'
 import type { RawOrder, RawQuestion, RawReply } from '../../../src/device-api.ts'
 import { describeLine } from '../../../src/drivers/line.ts'
+import { GatewayError } from '../../../src/errors.ts'
 import type { LineSettings } from '../../../src/settings.ts'
 
 const fast: LineSettings = { baud: 19200, dataBits: 8, parity: 'even', stopBits: 1 }
@@ -82,6 +83,88 @@ test('questions go in batches of two seconds; the progress says where it is', as
     ],
   )
   assert.deepEqual(progress, ['0/6 units 0', '4/6 units 0', '5/6 other 0'])
+})
+
+for (const code of ['foreign_reply', 'crc', 'short_reply', 'noise', 'io']) {
+  test(`a unit that gave ${code} once is asked again and found`, async () => {
+    let asked = 0
+    const { scan } = rig(({ unitId }) => {
+      if (unitId !== 3) return undefined
+      asked += 1
+      return asked === 1 ? { ok: false, code, tookMs: 9 } : zeros
+    })
+    const { found, damaged } = await scan.run([stage([2, 3, 4])])
+    assert.deepEqual([found.map(({ unitId }) => unitId), damaged], [[3], []])
+  })
+
+  test(`a unit that gives nothing but ${code} is named, after three tries`, async () => {
+    const { scan, orders } = rig(({ unitId }) => (unitId === 3 ? { ok: false, code, tookMs: 9 } : undefined))
+    const { found, damaged } = await scan.run([stage([3])])
+    assert.deepEqual([found.length, damaged.map(({ unitId, code }) => [unitId, code])], [0, [[3, code]]])
+    assert.equal(orders.length, 3)
+  })
+}
+
+test('a reply that comes while the next unit is asked belongs to a slow one, which is asked with more time', async () => {
+  const { scan, orders } = rig(
+    ({ unitId }) => {
+      if (unitId === 6 && orders.length === 1) return { ok: false, code: 'foreign_reply', tookMs: 100 }
+      return unitId === 5 && (orders.at(-1)?.timeoutMs ?? 0) > 400 ? zeros : undefined
+    },
+    { timeoutMs: 200 },
+  )
+  const { found, damaged } = await scan.run([stage([4, 5, 6, 7])])
+  assert.deepEqual(
+    found.map(({ unitId }) => unitId),
+    [5],
+  )
+  assert.deepEqual(
+    damaged.map(({ unitId }) => unitId),
+    [6],
+  )
+})
+
+test('on a disturbed line, the silent ones are asked once more; on a sound one, they are not', async () => {
+  const again = (disturbed: boolean) => {
+    const asked: number[] = []
+    const one = rig(({ unitId }) => {
+      asked.push(unitId)
+      if (disturbed && unitId === 9) return { ok: false, code: 'crc', tookMs: 9 }
+      return unitId === 2 && asked.filter((other) => other === 2).length === 2 ? zeros : undefined
+    })
+    return one.scan.run([stage([1, 2, 9])])
+  }
+  assert.deepEqual(
+    (await again(true)).found.map(({ unitId }) => unitId),
+    [2],
+  )
+  const { found, asked } = await again(false)
+  assert.deepEqual([found.length, asked], [0, 3])
+})
+
+test('what is configured is asked twice before it counts as absent', async () => {
+  let asked = 0
+  const { scan } = rig((question) => {
+    if ('register' in question && question.register === 'holding') asked += 1
+    return asked === 2 ? zeros : undefined
+  })
+  const { found } = await scan.run([{ title: 'known', lastResort: false, steps: [{ unitId: 4, known: true }] }])
+  assert.deepEqual(
+    found.map(({ unitId }) => unitId),
+    [4],
+  )
+})
+
+test('a connection that is gone ends the scan with what was found until then', async () => {
+  const { scan } = rig(({ unitId }) => {
+    if (unitId === 6) throw new GatewayError('bad_answer', 'the port is gone (no_such_port)')
+    return unitId === 1 ? zeros : undefined
+  })
+  const { found, problem, stopped } = await scan.run([stage([1, 2, 3, 4, 5, 6])])
+  assert.deepEqual(
+    [found.map(({ unitId }) => unitId), problem?.message, stopped],
+    [[1], 'the port is gone (no_such_port)', false],
+  )
 })
 
 test('a last resort is asked only when nobody was found', async () => {

@@ -145,7 +145,7 @@ describe('planning around what a device refuses', () => {
     const limits = { ...wide, refused: [refused('place', 2, 3), refused('place', 4, 5)] }
     const [first, second, third] = plannedReads(five, limits)
     assert.equal(first?.range, 'holding 0..1')
-    assert.equal(first?.learnt, 'refused together with others (exception 2)')
+    assert.equal(first?.learnt, 'not in one request with its neighbours (exception 2)')
     assert.equal(second?.range, 'holding 3')
     assert.equal(third?.range, 'holding 2, 4')
     assert.equal(third?.learnt, 'refused (exception 2), one of 2 is asked in turn')

@@ -127,8 +127,8 @@ describe('what was learnt about a device', () => {
     assert.deepEqual(
       plan().map(({ range, learnt }) => [range, learnt]),
       [
-        ['holding 0', 'refused together with others (exception 2)'],
-        ['holding 2', 'refused together with others (exception 2)'],
+        ['holding 0', 'not in one request with its neighbours (exception 2)'],
+        ['holding 2', 'not in one request with its neighbours (exception 2)'],
         ['holding 1', 'refused (exception 2)'],
       ],
     )
