@@ -28,7 +28,7 @@ function ofSilence(connection: ConnectionStatus, allDevices: readonly DeviceStat
   const [first] = silent
   if (first === undefined) return []
   if (silent.length > 1 && silent.length === devices.length) {
-    const hint = 'check power, wiring, line settings and unit ids'
+    const hint = `check power, wiring, ${connection.type.startsWith('modbus-') ? 'line settings and unit ids' : 'and line settings'}`
     return [
       `connection ${connection.name}: none of its ${devices.length} devices answers (${reasonsOf(silent)}): ${hint}`,
     ]

@@ -194,10 +194,12 @@ export class Workbench implements DeviceTools {
       if (!(error instanceof WriteError)) return told(Promise.reject(error))
       const maybe = error.happened === 'maybe'
       if (maybe) this.#note(job, { result: 'unknown', reason: error.code })
-      const text = `${device.name}: ${error.message} (${error.code})`
-      throw new GatewayError(error.code === 'range' ? 'usage' : 'bad_answer', text, {
+      const hint = maybe
+        ? `it may have happened all the same: tidegate read ${device.name}.${point.name}`
+        : writeHint(error, device)
+      throw new GatewayError(error.code === 'range' ? 'usage' : 'bad_answer', withCode(error), {
         cause: error,
-        ...(maybe && { hint: `it may have happened all the same: tidegate read ${device.name}.${point.name}` }),
+        ...(hint === undefined ? {} : { hint }),
       })
     }
   }
@@ -271,20 +273,33 @@ function isLineOf(connection: ConnectionSettings, line: LineSettings): boolean {
   return baud === line.baud && dataBits === line.dataBits && parity === line.parity && stopBits === line.stopBits
 }
 
+/** The code once, for those who look it up. */
+function withCode({ message, code }: LinkError | WriteError): string {
+  return message.includes(`(${code})`) ? message : `${message} (${code})`
+}
+
+/** What there is to do about a write that did not happen. */
+function writeHint({ code, retriable }: WriteError, { name }: DeviceSettings): string | undefined {
+  if (code === 'busy') return 'the same in a moment'
+  if (/^exception_[123]$/.test(code)) {
+    return "compare register, address and type of the point with the device's register list: is it writable there?"
+  }
+  return retriable ? `the same once more; does it answer? tidegate read ${name}` : undefined
+}
+
 /** What an operator is told when a connection is down or the device cannot be asked. */
 async function told<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {
     if (error instanceof LinkError) {
-      const { code, message, hint } = error
-      throw new GatewayError('bad_answer', `${message} (${code})`, {
+      const { hint } = error
+      throw new GatewayError('bad_answer', withCode(error), {
         cause: error,
         ...(hint === undefined ? {} : { hint }),
       })
     }
-    if (error instanceof WriteError)
-      throw new GatewayError('bad_answer', `${error.message} (${error.code})`, { cause: error })
+    if (error instanceof WriteError) throw new GatewayError('bad_answer', withCode(error), { cause: error })
     if (error instanceof DOMException && error.name === 'AbortError') refuseWhenGone(AbortSignal.abort())
     throw error
   }

@@ -17,7 +17,7 @@ export function statusScreen(status: Status): string[] {
     '',
     ...table([
       ['CONNECTIONS', 'type', 'line', 'devices', 'busy', 'failed', 'last reply', ''],
-      ...status.connections.map((connection) => connectionRow(connection, status.devices)),
+      ...status.connections.map((connection) => connectionRow(connection, status)),
     ]),
     '',
     ...table([['DEVICES', 'state', 'reply', 'last values'], ...status.devices.map(deviceRow)]),
@@ -46,8 +46,8 @@ function headline(status: Status): string {
   ].join('   ')
 }
 
-function connectionRow(connection: ConnectionStatus, allDevices: readonly DeviceStatus[]): string[] {
-  const devices = allDevices.filter((device) => device.connection === connection.name)
+function connectionRow(connection: ConnectionStatus, status: Status): string[] {
+  const devices = status.devices.filter((device) => device.connection === connection.name)
   const online = devices.filter((device) => device.state === 'online').length
   return [
     connection.name,
@@ -57,7 +57,7 @@ function connectionRow(connection: ConnectionStatus, allDevices: readonly Device
     connection.busy === undefined ? '-' : `${Math.round(connection.busy * 100)} %`,
     `${formatCount(connection.failures)} of ${formatCount(connection.exchanges)}`,
     formatAge(connection.lastReplyAgeMs),
-    remark(connectionProblems(connection, devices)),
+    remark(connectionProblems(connection, { devices, told: status.attention })),
   ]
 }
 
@@ -74,16 +74,22 @@ function pointText({ name, value, error, unit, quality }: PointStatus): string {
   return `${name} ${value}${unit === undefined ? '' : ` ${unit}`}${quality === 'stale' ? ' (old)' : ''}`
 }
 
-function connectionProblems(connection: ConnectionStatus, devices: readonly DeviceStatus[]): string[] {
+/** What is told above in full has only its code here. */
+function connectionProblems(
+  connection: ConnectionStatus,
+  { devices, told }: { readonly devices: readonly DeviceStatus[]; readonly told: readonly string[] },
+): string[] {
   const { problem, suspicion, missedPollsLately = 0 } = connection
+  const isTold = ({ message }: { readonly message: string }) => told.some((sentence) => sentence.includes(message))
   if (problem !== undefined && connection.state !== 'open') {
+    if (isTold(problem)) return [`${problem.code}, see above`]
     return [problem.hint === undefined ? problem.message : `${problem.message} (${problem.hint})`]
   }
   const silent = devices.filter((device) => device.state === 'offline').map(deviceProblem)
   const notes = [
     ...(connection.state === 'paused' ? ['polling is paused'] : []),
     ...(connection.state === 'lent' ? ['used by a tool, nothing is polled'] : []),
-    ...(suspicion ? [suspicion.message] : []),
+    ...(suspicion ? [isTold(suspicion) ? `${suspicion.code}, see above` : suspicion.message] : []),
     ...(missedPollsLately > 0 ? [`${formatNumberOf(missedPollsLately, 'poll')} missed in the last minute`] : []),
   ]
   const more = silent.length - DEVICE_PROBLEMS_MAX

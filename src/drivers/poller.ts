@@ -130,11 +130,7 @@ export class Poller {
       onAdded: () => this.#loop.wake(),
       onLost,
     })
-    driver.listen?.({
-      onReading: (device, samples) => this.#heard(device, samples),
-      onError: (_device, code, text) => this.#notUnderstood(code, text),
-    })
-    driver.onNotUnderstood = (code, text) => this.#notUnderstood(code, text)
+    this.#listen()
   }
 
   get name(): string {
@@ -285,6 +281,15 @@ export class Poller {
     await this.#turns.take(device, () => this.#loop.isStopped)
     this.#sayOnce(this.#driver.suspicion?.())
     return 0
+  }
+
+  #listen(): void {
+    const onNotUnderstood = (code: string, text?: string) => this.#notUnderstood(code, text)
+    this.#driver.onNotUnderstood = onNotUnderstood
+    this.#driver.listen?.({
+      onReading: (device, samples) => this.#heard(device, samples),
+      onError: (_device, code, text) => onNotUnderstood(code, text),
+    })
   }
 
   #notUnderstood(code: string, text: string | undefined): void {

@@ -48,7 +48,7 @@ export interface Command {
   readonly doubt: boolean
   readonly reason?: string
   readonly supersededBy?: string
-  /** What the point held after the write, where that is not the very value. Not stored: a repeated outcome may be without. */
+  /** What the point held after the write, where that is not the very value. */
   readonly readBack?: Value
   readonly finished?: Stamp
 }

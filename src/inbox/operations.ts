@@ -124,7 +124,7 @@ function toRow(command: Command): CommandRow {
     attempts: command.attempts,
     crashes: command.crashes,
     doubt: command.doubt ? 1 : 0,
-    reason: command.reason ?? null,
+    reason: reasonColumn(command),
     superseded_by: command.supersededBy ?? null,
     finished_boot: finished?.boot ?? null,
     finished_mono: finished?.mono ?? null,
@@ -146,10 +146,29 @@ export function fromRow(row: CommandRow): Command {
     attempts: row.attempts,
     crashes: row.crashes,
     doubt: row.doubt === 1,
-    ...(row.reason === null ? {} : { reason: row.reason }),
+    ...fromReasonColumn(row.reason),
     ...(row.superseded_by === null ? {} : { supersededBy: row.superseded_by }),
     ...(row.finished_boot === null ? {} : { finished: stamp(row.finished_boot, row.finished_mono, row.finished_wall) }),
   }
+}
+
+/**
+ * The database has no column for what was read back, and gets none before there are better reasons for a new version of it,
+ * which no older program opens: it stands behind the reason, after a character that no reason has.
+ */
+const BEHIND_REASON = '\u001f'
+
+function reasonColumn({ reason, readBack }: Command): string | null {
+  const json = readBack === undefined ? undefined : valueJson(readBack)
+  return json === undefined ? (reason ?? null) : `${reason ?? ''}${BEHIND_REASON}${json}`
+}
+
+function fromReasonColumn(column: string | null): Pick<Command, 'reason' | 'readBack'> {
+  if (column === null) return {}
+  const at = column.lastIndexOf(BEHIND_REASON)
+  if (at < 0) return { reason: column }
+  const readBack = parseJson(column.slice(at + 1)) as NonNullable<Command['readBack']>
+  return at === 0 ? { readBack } : { reason: column.slice(0, at), readBack }
 }
 
 function deadlineOfRow(row: CommandRow): Deadline {

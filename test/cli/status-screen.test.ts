@@ -55,6 +55,13 @@ test('a port that is not there says why and what to do, and does not repeat it f
   assert.match(rowOf(status, 'bus-a'), /- {2,}! there is no \/dev\/ttyUSB0 \(plug the adapter in\)$/)
 })
 
+test('a sentence that stands at the top is not said again in the row', () => {
+  const problem = { code: 'no_port', message: 'there is no /dev/ttyUSB0', hint: 'plug the adapter in' }
+  const connections = statusOf().connections.map((one) => ({ ...one, state: 'failed' as const, problem }))
+  const attention = ['connection bus-a: there is no /dev/ttyUSB0 (plug the adapter in)']
+  assert.match(rowOf(statusOf({ connections, attention }), 'bus-a'), /ago {2}! no_port, see above$/)
+})
+
 test('a connection whose polls are paused says so', () => {
   const status = statusOf()
   const connections = status.connections.map((connection) => ({ ...connection, state: 'paused' as const }))

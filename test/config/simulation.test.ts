@@ -50,6 +50,21 @@ const table: readonly (readonly [what: string, text: string, problem: RegExp])[]
     point('3277', 'address: 0, type: int16, scale: 0.1'),
     /3277 does not fit: a int16 holds -3276\.8 to 3276\.7/,
   ],
+  [
+    'a value between two that it can hold',
+    point('3.14', 'address: 0, type: int16, scale: 0.1'),
+    /3\.14 does not fit: a int16 with scale 0\.1 holds 3\.1 next to it/,
+  ],
+  [
+    'registers of another point',
+    `${head}  one: { connection: plant, points: { x: { address: 0, type: float32 }, y: { address: 1, type: uint16 } } }\n`,
+    /points\.y: shares holding 0 to 1 with x, and cannot have a value of its own there/,
+  ],
+  [
+    'two values in one register',
+    `${head}  one: { connection: plant, points: { x: { address: 0, type: uint16, value: 1 }, y: { address: 0, type: uint16, value: 2 } } }\n`,
+    /points\.y: shares holding 0 with x/,
+  ],
   ['a wave beyond', point('{ kind: wave, middle: 10, swing: 20 }'), /-10 to 30 does not fit/],
   ['a truth as a number', point('true'), /x holds a number, got "true"/],
   [

@@ -119,6 +119,64 @@ describe('exploring', () => {
   })
 })
 
+describe('a tool that asks without a pause', () => {
+  /** One question after the other, as a scan does. */
+  async function asks(rig: ReturnType<typeof rigWith>, until: () => boolean): Promise<number> {
+    let asked = 0
+    while (!until()) {
+      await rig.poller.explore((explorer) => explorer.readRaw(12, range))
+      asked += 1
+    }
+    return asked
+  }
+
+  for (const schedule of [undefined, '* * * * * *']) {
+    it(`gives way to polls by ${schedule ?? 'interval'}: none is missed, none waits for two questions`, async () => {
+      const point = pointWith({
+        name: 'power',
+        intervalMs: schedule === undefined ? 1_000 : 0,
+        ...(schedule && { schedule }),
+      })
+      const rig = rigWith([deviceWith({ name: 'a', points: [point] }), deviceWith({ name: 'b', points: [point] })])
+      const { clock, driver, poller, times } = rig
+      driver.explorer = explorerOf(rig)
+      for (const name of ['a', 'b']) driver.slowMs.set(name, 300)
+      poller.start()
+      await clock.advance(10)
+      let over = false
+      const asked = asks(rig, () => over)
+      await clock.advance(19_990)
+      over = true
+      const polls = [...times('read a'), ...times('read b')].sort((one, other) => one - other)
+      assert.ok(polls.length >= 38, `${polls.length} polls in 20 s`)
+      for (const [index, at] of times('read b').slice(2, -1).entries())
+        assert.ok((times('read b')[index + 3] ?? 0) - at <= 1_051, 'b is not later than one question')
+      assert.ok((await clock.run(asked)) >= 100, "the time between them is the tool's")
+      await poller.stop()
+    })
+  }
+
+  it('is not kept from asking by polls that are always due, and commands go before both', async () => {
+    const rig = rigWith([meter('a'), meter('b')])
+    const { clock, driver, poller, times } = rig
+    driver.explorer = explorerOf(rig)
+    for (const name of ['a', 'b']) driver.slowMs.set(name, 900)
+    poller.start()
+    await clock.advance(10)
+    let over = false
+    const asked = asks(rig, () => over)
+    await clock.advance(20_000)
+    const written = poller.write('a', 'power', 1)
+    const before = clock.mono()
+    await clock.run(written)
+    assert.ok(clock.mono() - before <= 905, 'the command waited for the call under way only')
+    over = true
+    const count = await clock.run(asked)
+    assert.ok(count >= 3 && count <= 8, `${count} questions beside ${times('read').length} polls`)
+    await poller.stop()
+  })
+})
+
 describe('lending the port', () => {
   it('closes the driver, declares nobody dead, and counts the polls that were missed', async () => {
     const { clock, driver, poller, events, times } = rigWith([meter('a')])

@@ -298,3 +298,19 @@ test('closing waits for the attempt and begins no other', async () => {
   await site.bringOnline()
   assert.equal(site.devices.writes.length, 1)
 })
+
+test('what the device holds instead of the very value is told, and told again the same', async () => {
+  const point = pointSettings({ type: 'int16', scale: 0.1 })
+  const site = await Site.open({ commands: [commandSettings({ verify: 'read_back' })], points: [point] })
+  site.devices.holds = () => 55.6
+  await site.bringOnline()
+  await site.deliver('{"id":"a","value":55.55}')
+  await quiet()
+  const told = site.outcomes().map(({ state, value, read_back }) => [state, value, read_back])
+  assert.deepEqual(told, [['verified', 55.55, 55.6]])
+  await site.restart()
+  await site.deliver('{"id":"a","value":55.55}')
+  await quiet()
+  const [first, again] = site.outcomes()
+  assert.deepEqual(again, first)
+})

@@ -26,6 +26,7 @@ export interface Outcome {
   readonly value?: unknown
   readonly reason?: string
   readonly superseded_by?: string
+  readonly read_back?: unknown
 }
 
 export function pointSettings(changes: Partial<PointSettings> = {}): PointSettings {
@@ -152,6 +153,8 @@ class TestDevices implements Devices {
   /** For the next writes; then all go well. */
   readonly manners: Manner[] = []
   readError: string | undefined
+  /** What a point holds of what was written; the same, unless the test says otherwise. */
+  holds = (value: Value): Value => value
   attempts = 0
   onWrite: ((point: string, value: Value) => void) | undefined
 
@@ -165,7 +168,7 @@ class TestDevices implements Devices {
     const manner = this.manners.shift() ?? 'ok'
     if (manner === 'ok' || manner.endsWith('_done')) {
       this.onWrite?.(`${device}.${point}`, value)
-      this.registers.set(`${device}.${point}`, value)
+      this.registers.set(`${device}.${point}`, this.holds(value))
       this.writes.push({ point: `${device}.${point}`, value })
     }
     if (manner.startsWith('hangs')) return new Promise(() => {})

@@ -9,7 +9,7 @@ import { parseSettings } from '../../src/config/load.ts'
 import { loadProfile } from '../../src/config/profiles.ts'
 import { ModbusServer } from '../../src/drivers/simulator/modbus-server.ts'
 import { SimulatedUnit } from '../../src/drivers/simulator/unit.ts'
-import { emptyFolder, runTidegate } from '../support/program.ts'
+import { emptyFolder, repository, runTidegate, start } from '../support/program.ts'
 import { bundledFolder, bundledNames } from './bundled.ts'
 
 const own = `profile: 1
@@ -40,6 +40,21 @@ describe('tidegate profiles', () => {
     const { stdout: json } = await runTidegate(t, ['profiles', '--config', config, '--json'])
     const names = (JSON.parse(json) as { name: string }[]).map(({ name }) => name)
     assert.deepEqual(names, [...bundledNames(), 'ours/thing'].sort())
+  })
+
+  it('one that is wrong is marked, with the command that says what is wrong: status 1', async (t) => {
+    const folder = folderWith(t, 'ours/bad', own.replace('uint16', 'unit16'))
+    const { status, stdout } = await runTidegate(t, ['profiles', '--config', join(folder, 'config.yaml')])
+    assert.equal(status, 1)
+    assert.match(stdout, /^ours\/bad +! 1 problem: tidegate profiles show ours\/bad/m)
+  })
+
+  it('one that is being written is found from the folder it is written in', async (t) => {
+    const folder = folderWith(t, 'thing', own)
+    const words = [process.execPath, join(repository, 'bin', 'tidegate.mjs'), 'profiles', 'show', 'thing']
+    const { status, stdout } = await start(t, words, { cwd: folder }).ended
+    assert.equal(status, 0)
+    assert.match(stdout, /^thing {3}A thing of ours/)
   })
 
   it('an option in front of a word is refused', async (t) => {

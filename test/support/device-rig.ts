@@ -70,6 +70,7 @@ devices:
       speed: { address: 0, type: uint16, unit: 1/min }
       target: { address: 10, type: uint16, access: rw, min: 10, max: 90 }
       pump: { register: coil, address: 0, access: rw }
+      valve: { address: 10, type: uint16, scale: 0.1, unit: "%", access: rw }
       blind: { address: 10, type: uint16, access: wo }
       nowhere: { address: 500, type: uint16 }
 uplinks:

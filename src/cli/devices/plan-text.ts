@@ -15,7 +15,8 @@ function connectionText(connection: PlannedConnection): string[] {
   const { name, type, line, state, busy, devices } = connection
   const facts = [type, line, ...(state === undefined ? [] : [state])]
   const use = busy === undefined ? [] : [`busy ${percent(busy)} of the last minute`]
-  const rows = devices.flatMap((device) => deviceRows(device))
+  const isModbus = type.startsWith('modbus-')
+  const rows = devices.flatMap((device) => deviceRows(device, isModbus))
   const head = ['DEVICE', 'every', 'reads', 'count', 'wire', 'points']
   return [
     `${name}   ${[...facts, ...use].join('   ')}`,
@@ -24,8 +25,8 @@ function connectionText(connection: PlannedConnection): string[] {
   ].map((text, at) => (at === 0 ? text : `  ${text}`))
 }
 
-function deviceRows(device: PlannedDevice): string[][] {
-  const first = `${device.name} (${device.unitId})`
+function deviceRows(device: PlannedDevice, isModbus: boolean): string[][] {
+  const first = isModbus ? `${device.name} (${device.unitId})` : device.name
   const reads = device.polls.flatMap((poll) => poll.reads.map((read) => ({ poll, read })))
   const facts = factsOf(device)
   const rows = reads.map(({ poll, read }, index) => [

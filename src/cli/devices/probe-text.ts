@@ -163,6 +163,8 @@ function verdictLines(probed: Probed & { readonly range: Range }, found: readonl
   const lines = [
     `in the expected range: ${[first, ...also].map(hitText).join(', or ')}`,
     `Paste:  ${pasteOf(first, place)}`,
+    ...also.map((hit) => `or:     ${pasteOf(hit, place)}`),
+    ...(wraps([first, ...also]) ? [WRAPS] : []),
   ]
   const fits = (by: number) => sound.some((hit) => hit.address === place.address + by)
   const beside = [
@@ -174,9 +176,18 @@ function verdictLines(probed: Probed & { readonly range: Range }, found: readonl
   if (elsewhere) {
     const other = `${hitText(elsewhere)} at ${elsewhere.address}`
     lines.push(`also in the range: ${other}. Compare all digits with the display.`)
+    lines.push(`or:     ${pasteOf(elsewhere, place)}`)
   }
   return lines
 }
+
+/** A small number reads the same as one register and as two of which the high one is empty. */
+function wraps(hits: readonly Hit[]): boolean {
+  const isNumber = (type: string) => hits.some((hit) => hit.type === type)
+  return (isNumber('uint16') || isNumber('int16')) && (isNumber('uint32') || isNumber('int32'))
+}
+
+const WRAPS = 'One register begins anew above 65535, two go on: the register list says which it is.'
 
 function shiftText(shift: number, place: RegisterPlace): string {
   const where = `${place.address} (datasheet ${formatRef(place)})`

@@ -50,8 +50,13 @@ async function ask(target: Target, wanted: Wanted): Promise<Probed> {
   const { flags, place, count, range } = wanted
   const { register, address } = place
   const asker = new Asker(target, flags)
-  const [here] = await asker.ask([{ register, address, count }])
-  if (!here?.ok || !('hex' in here)) throw await failure(asker, { here, wanted })
+  const here = await asker.once({ register, address, count })
+  if (!here?.ok || !('hex' in here)) {
+    const fewer = flags.count === undefined && isRefusal(here) ? await longest(asker, wanted) : 0
+    if (fewer === 0) throw await failure(asker, { here, wanted })
+    console.error(`${count} from ${address} on are refused, ${fewer} ${fewer === 1 ? 'is' : 'are'} not.`)
+    return ask(target, { ...wanted, flags: { ...flags, count: fewer }, count: fewer })
+  }
   const beside = [address - 1, address + 1].filter((start) => start >= 0 && start + count <= ADDRESS_END)
   const replies = await asker.ask(beside.map((start) => ({ register, address: start, count })))
   const at = (start: number) => (beside.includes(start) ? registersOf(replies[beside.indexOf(start)]) : undefined)
@@ -80,6 +85,13 @@ class Asker {
     this.#line = flags.line === undefined ? undefined : lineFrom(flags.line)
   }
 
+  /** A damaged reply says nothing: one more. */
+  async once(range: RegisterPlace & { readonly count: number }): Promise<RawReply | undefined> {
+    const [reply] = await this.ask([range])
+    const isOdd = reply && !reply.ok && reply.code !== 'timeout' && !isRefusal(reply)
+    return isOdd ? (await this.ask([range]))[0] : reply
+  }
+
   async ask(ranges: readonly (RegisterPlace & { readonly count: number })[]): Promise<readonly RawReply[]> {
     if (ranges.length === 0) return []
     const { unit: unitId, timeout } = this.#flags
@@ -105,7 +117,7 @@ async function failure(
 ): Promise<GatewayError> {
   const { place, count } = wanted
   const code = here && !here.ok ? here.code : 'io'
-  const isThere = code.startsWith('exception_')
+  const isThere = isRefusal(here)
   const hint = isThere ? await otherPlace(asker, wanted) : `tidegate scan ${asker.target.words}`
   return new GatewayError('bad_answer', `no reading of ${describePlace(place, count)}: ${explained(code)}`, {
     ...(hint === undefined ? {} : { hint }),
@@ -115,15 +127,35 @@ async function failure(
 const otherTable = { holding: 'input', input: 'holding', coil: 'discrete', discrete: 'coil' } as const
 
 /** The device is there: does it answer in the other table, or for one alone? */
-async function otherPlace(asker: Asker, { place, count }: Wanted): Promise<string | undefined> {
+async function otherPlace(asker: Asker, wanted: Wanted): Promise<string | undefined> {
+  const { place, count, flags } = wanted
+  // Somebody copied it out of a datasheet.
+  if (flags.table !== undefined && REFERENCE.test(flags.start)) {
+    return `-r ${flags.start} without -t, if that is a reference of a datasheet: with -t, -r counts from 0`
+  }
   const register = otherTable[place.register]
-  const [other, one] = await asker.ask([
-    { ...place, register, count },
-    { ...place, count: 1 },
-  ])
+  const [other] = await asker.ask([{ ...place, register, count }])
   if (other?.ok) return `-t ${register} -r ${place.address}: it answers there`
-  if (one?.ok && count > 1) return `-c 1: it answers for ${place.address} alone`
-  return undefined
+  const fewer = count > 1 ? await longest(asker, wanted) : 0
+  return fewer > 0 ? `-c ${fewer}: so many answer from ${place.address} on` : undefined
+}
+
+const REFERENCE = /^[0134]\d{4,5}$/
+
+function isRefusal(reply: RawReply | undefined): boolean {
+  return reply !== undefined && !reply.ok && reply.code.startsWith('exception_')
+}
+
+/** How many answer in one request from there on, found by halves; 0 where not even one does. */
+async function longest(asker: Asker, { place, count }: Wanted): Promise<number> {
+  let [answers, refused] = [0, count]
+  while (refused - answers > 1) {
+    const middle = Math.floor((answers + refused) / 2)
+    const reply = await asker.once({ ...place, count: middle })
+    if (reply?.ok) answers = middle
+    else refused = middle
+  }
+  return answers
 }
 
 function countOf(place: RegisterPlace, given: number | undefined): number {

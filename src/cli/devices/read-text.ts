@@ -9,8 +9,10 @@ export function readText({ device, connection, unitId, ts, tookMs, samples }: Re
   const raw = samples.some((sample) => sample.raw !== undefined)
   const rows = samples.map((sample) => (raw ? rawRow(sample) : [sample.point, valueText(sample)]))
   const head = raw ? [['POINT', 'value', 'raw', 'place', 'type']] : []
+  const isModbus = samples.some((sample) => sample.register !== undefined)
+  const place = isModbus ? `${connection}, unit ${unitId}` : connection
   return [
-    `${device}   ${connection}, unit ${unitId}   ${formatTime(ts)}   took ${Math.round(tookMs)} ms`,
+    `${device}   ${place}   ${formatTime(ts)}   took ${Math.round(tookMs)} ms`,
     ...table([...head, ...rows]).map((line) => `  ${line}`),
   ]
 }

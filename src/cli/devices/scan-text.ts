@@ -126,7 +126,7 @@ const oddities: Readonly<Record<string, string>> = {
   crc: 'damaged replies. Other line settings there, or two devices with one address',
   noise: 'bytes that are no reply. Other line settings there, or two devices with one address',
   short_reply: 'half a reply. Other line settings there, or two devices with one address',
-  foreign_reply: 'replies of somebody else. Slow (--timeout 2s), or another master asks',
+  foreign_reply: 'replies of somebody else. Slow (--timeout 2s), or somebody else asks on this line',
   io: 'the connection broke when it was asked',
 }
 

@@ -20,6 +20,7 @@ export interface TargetFlags {
   readonly port?: string
   readonly tcp?: string
   readonly line?: string
+  readonly rtu?: boolean
 }
 
 /** Where raw questions go. */
@@ -90,7 +91,7 @@ function remarkOwn(): void {
 
 type Wanted = { readonly name: string } | { readonly settings: ConnectionSettings; readonly words: string }
 
-function targetOf({ name, port, tcp, line }: TargetFlags & { readonly name: string | undefined }): Wanted {
+function targetOf({ name, port, tcp, line, rtu = false }: TargetFlags & { readonly name: string | undefined }): Wanted {
   const given = [name, port, tcp].filter((one) => one !== undefined)
   if (given.length !== 1) {
     throw new GatewayError(
@@ -101,11 +102,27 @@ function targetOf({ name, port, tcp, line }: TargetFlags & { readonly name: stri
       },
     )
   }
+  if (rtu && tcp === undefined) {
+    throw new GatewayError('usage', '--rtu is without --tcp', {
+      hint: '--rtu is for a converter: --tcp HOST:PORT --rtu',
+    })
+  }
   if (name !== undefined) return { name }
   if (tcp !== undefined) {
+    if (line !== undefined) {
+      throw new GatewayError(
+        'usage',
+        '--line does not go with --tcp: a converter has the line settings of its bus itself',
+        {
+          hint: 'leave it out; for a converter that passes bytes on as they are, --rtu',
+        },
+      )
+    }
     const parts = /^(.+?)(?::(\d+))?$/.exec(tcp)
-    const fields = { type: 'modbus-tcp', host: parts?.[1] ?? tcp, ...(parts?.[2] && { port: Number(parts[2]) }) }
-    return { settings: settingsFor(fields, `--tcp ${tcp}`), words: `--tcp ${tcp}` }
+    const type = rtu ? 'modbus-rtu-over-tcp' : 'modbus-tcp'
+    const words = `--tcp ${tcp}${rtu ? ' --rtu' : ''}`
+    const fields = { type, host: parts?.[1] ?? tcp, ...(parts?.[2] && { port: Number(parts[2]) }) }
+    return { settings: settingsFor(fields, words), words }
   }
   const said = line === undefined ? '' : ` --line "${line}"`
   const fields = { type: 'modbus-rtu', port, line: line ?? DEFAULT_LINE }

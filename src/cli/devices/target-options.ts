@@ -9,6 +9,7 @@ export function targeted(command: Command): Command {
     .argument('[connection]', 'one of the configuration')
     .option('--port <path>', 'a serial port that needs no configuration')
     .option('--tcp <host[:port]>', 'Modbus TCP that needs no configuration')
+    .option('--rtu', 'with --tcp: a converter that passes bytes on as they are (RTU over TCP)')
 }
 
 export function timeoutOption(): Option {

@@ -48,6 +48,7 @@ function addReading(program: Command, done: Done): void {
     .description('show values and errors as they are recorded')
     .argument('[pattern]', 'DEVICE or DEVICE.POINT, with * for any letters')
     .addOption(stateDirOption())
+    .addOption(configOption())
     .addOption(jsonOption())
     .addOption(new Option('-C, --count <n>', 'end after so many lines').argParser(positive))
     .addOption(new Option('-W, --wait <seconds>', 'end after so many seconds').argParser(positive))

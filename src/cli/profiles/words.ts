@@ -16,7 +16,7 @@ export function addProfiles(program: Command, done: Done): void {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nProfiles are looked for beside the configuration, in /etc/tidegate/profiles, and in the program.',
+      '\nProfiles are looked for beside the configuration, in ./profiles, in /etc/tidegate/profiles, and in the program.',
     )
     .action(async (flags: ListFlags) => {
       const { list } = await import('./list.ts')

@@ -1,3 +1,4 @@
+import { integerRangeOf, widthOf } from '../../point-types.ts'
 import type { DeviceSettings, PointSettings } from '../../settings.ts'
 import type {
   Fault,
@@ -62,6 +63,7 @@ function unitOf(
     checkValue(context, [...path, point.name, 'value'], { point, value })
     return { point, value }
   })
+  checkShared(context, path, points)
   return {
     name: device.name,
     unitId: device.unitId,
@@ -126,9 +128,46 @@ function checkValue(
     const reached = reach.min === reach.max ? `${reach.min}` : `${reach.min} to ${reach.max}`
     context.error(path, `${reached} does not fit: a ${point.type} holds ${held.min} to ${held.max} here`)
   }
+  if (value.kind === 'fixed' && typeof value.value === 'number' && point.scaleFrom === undefined) {
+    const nearest = integerRangeOf(point) ? nearestHeld(point, value.value) : value.value
+    if (Math.abs(nearest - value.value) > Math.abs(point.scale) * 1e-6) {
+      const how = point.scale === 1 ? '' : ` with scale ${point.scale}`
+      context.error(path, `${value.value} does not fit: a ${point.type}${how} holds ${nearest} next to it`)
+    }
+  }
   if (value.kind === 'random' && value.min >= value.max) {
     context.error([...path, 'max'], `max ${value.max} is not above min ${value.min}`)
   }
+}
+
+/** Registers hold one value; bits of a register, and one value that is read in two ways, are meant. */
+function checkShared(context: Context, path: Path, points: readonly SimulatedPointSettings[]): void {
+  const whole = points.filter(({ point }) => point.type !== 'bit' && point.type !== 'bits')
+  for (const [index, { point, value }] of whole.entries()) {
+    const other = whole.slice(0, index).find((before) => {
+      const isTogether = before.point.address === point.address && before.point.register === point.register
+      return isTogether ? before.value && value : sharesRegisters(before.point, point)
+    })
+    if (!other || !context.written([...path, point.name])) continue
+    const { name, register, address } = other.point
+    const last = address + widthOf(other.point) - 1
+    const place = last === address ? `${register} ${address}` : `${register} ${address} to ${last}`
+    context.error([...path, point.name], `shares ${place} with ${name}, and cannot have a value of its own there`, {
+      hint: 'give each point registers of its own',
+      at: 'key',
+    })
+  }
+}
+
+function sharesRegisters(a: PointSettings, b: PointSettings): boolean {
+  if (a.register !== b.register) return false
+  return a.address < b.address + widthOf(b) && b.address < a.address + widthOf(a)
+}
+
+/** The value itself, or the nearest that whole raw numbers make. */
+function nearestHeld({ scale, offset }: PointSettings, value: number): number {
+  const raw = Math.round((value - offset) / scale)
+  return Number((raw * scale + offset).toPrecision(15))
 }
 
 function wantedOf({ type, register }: PointSettings): string {

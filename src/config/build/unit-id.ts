@@ -26,7 +26,10 @@ export function checkUnitId(
       hint: `1..${unitIdMax} is possible`,
     })
   } else if (unitId > unitIdMax && (isBus || unitId !== unitIdOfTcpServer)) {
-    context.error(place, `${unitId} is above ${unitIdMax} (248..255 are reserved)`)
+    const hint = isBus
+      ? `1..${unitIdMax} is possible`
+      : `0..${unitIdMax}, or ${unitIdOfTcpServer}: the device behind the address itself`
+    context.error(place, `${unitId} is above ${unitIdMax} (248..255 are reserved)`, { hint })
   }
   const user = `${device.connection} ${unitId}`
   const other = users.get(user)

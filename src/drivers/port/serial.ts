@@ -106,7 +106,7 @@ export async function openError(error: Error, path: string): Promise<LinkError> 
   if (/lock port|temporarily unavailable|busy/i.test(text)) {
     const holder = await holderOf(path)
     return new LinkError('busy', `opening ${path}: in use by ${holder ?? 'another program'}`, {
-      hint: holder ? 'stop that program, or give it another port' : `find it with: sudo fuser -v ${path}`,
+      hint: busyHint(path, holder),
       cause: error,
     })
   }
@@ -114,6 +114,13 @@ export async function openError(error: Error, path: string): Promise<LinkError> 
     hint: 'check that this is a serial port and that it can do these line settings',
     cause: error,
   })
+}
+
+function busyHint(path: string, holder: string | undefined): string {
+  if (holder === undefined) return `find it with: sudo fuser -v ${path}`
+  // An agent serves tools on its port, if they know where it is.
+  if (holder.startsWith('tidegate')) return 'name the state directory of that agent: --state-dir DIRECTORY; or stop it'
+  return 'stop that program, or give it another port'
 }
 
 function userName(): string {

@@ -17,7 +17,10 @@ export function binaryFormat(settings: Pick<SerialBinarySettings, 'frame'>): For
       if (!isOf(device, message)) return undefined
       return device.points.map((point) => ({ point: point.name, ...decodeField(point, message) }))
     },
-    show: (message) => Buffer.from(message).toString('hex').replace(/..(?=.)/g, '$& '),
+    show: (message) =>
+      Buffer.from(message)
+        .toString('hex')
+        .replace(/..(?=.)/g, '$& '),
     isEcho: (message, request) => Buffer.compare(message, request) === 0,
     mistakable: (one, other) => !differ(one, other),
   }

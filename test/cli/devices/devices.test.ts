@@ -47,6 +47,8 @@ test('what cannot be a port or a socket is refused; one that is not there says w
     ['--port', '/dev/null', '--line', '9600'],
     ['--tcp', 'host:99999'],
     ['bus', '--tcp', 'x'],
+    ['--tcp', 'x', '--line', '9600 8N1'],
+    ['--port', '/dev/null', '--rtu'],
   ]
   await Promise.all(
     wrong.map(async (words) => {
@@ -91,6 +93,12 @@ async function writing({ tidegate, site, broker }: DeviceRig, running: boolean):
   assert.equal((JSON.parse(coil.stdout) as WriteAnswer).result, 'verified')
   assert.equal(site.units.controller.word('coil', 0), 1)
 
+  const rounded = await tidegate('write', 'controller.valve', '55.55', '--yes')
+  assert.deepEqual(
+    [rounded.status, rounded.stdout],
+    [0, 'controller.valve: 55.55 % written, device holds 55.6 %: the nearest that the point can hold.\n'],
+  )
+
   const blind = await tidegate('write', 'controller.blind', '43', '--yes')
   assert.match(blind.stdout, /confirmed by the device; not read back \(write_only/)
 
@@ -99,6 +107,7 @@ async function writing({ tidegate, site, broker }: DeviceRig, running: boolean):
     ['controller.target', '91', /10 to 90/],
     ['controller.target', '-5', /10 to 90/],
     ['controller.speed', '1', /can only be read/],
+    ['controller.target', '42.5', /value is 42\.5, wanted an integer/],
     ['controller.target', 'high', /no number/],
     ['controller.other', '1', /there is no point controller\.other/],
   ] as const
@@ -134,7 +143,7 @@ async function probing({ tidegate }: DeviceRig): Promise<void> {
     probe('-r', '30001', '--json'),
     probe('-r', '30001', '--expect', '123456.7891..123456.7892'),
     probe('-t', '4', '-r', '0'),
-    tidegate('probe', 'plc', '-a', '4', '-t', '0', '-r', '0', '-c', '1'),
+    tidegate('probe', 'plc', '-a', '4', '-t', '0', '-r', '0'),
     tidegate('probe', 'plc', '-a', '99', '--timeout', '50ms'),
   ])
   assert.equal(good.status, 0, good.stderr)
@@ -153,6 +162,7 @@ async function probing({ tidegate }: DeviceRig): Promise<void> {
   assert.deepEqual([nothing.status, /nothing here is in/.test(nothing.stdout)], [1, true])
   assert.equal(otherTable.status, 1)
   assert.match(otherTable.stderr, /exception_2: .*\nTry: -t input -r 0: it answers there/)
+  assert.match(bits.stderr, /8 from 0 on are refused, \d is|are not\./)
   assert.match(bits.stdout, /coil 0 \(datasheet 00001\)[\s\S]*Paste: {2}name: \{ register: coil, address: 0 \}/)
   assert.match(silent.stderr, /no reply\nTry: tidegate scan plc/)
 }
@@ -232,7 +242,7 @@ async function ending({ tidegate, begin, agent }: DeviceRig): Promise<void> {
   await until(() => watching.stdout().includes('controller.target'), { what: 'the first value', timeoutMs: 20_000 })
   watching.child.kill('SIGINT')
   assert.equal((await watching.ended).status, 0)
-  assert.equal((await tidegate('watch', 'boiler')).status, 2)
+  assert.equal((await tidegate('watch', 'boiler', '-c', agent.configFile)).status, 2)
   const orphan = begin('watch')
   await until(() => orphan.stderr().includes('Watching'), { what: 'the watch to begin', timeoutMs: 20_000 })
   await agent.stop()
@@ -245,6 +255,8 @@ async function socketOnly(t: TestContext, { site }: DeviceRig): Promise<void> {
   const place = ['--tcp', `127.0.0.1:${site.port}`, '--state-dir', emptyFolder(t)]
   const probe = await runTidegate(t, ['probe', ...place, '-a', '1', '-r', '30001', '--expect', '200..260'])
   assert.equal(probe.status, 0, probe.stderr)
+  const copied = await runTidegate(t, ['probe', ...place, '-a', '1', '-t', '3', '-r', '30001'])
+  assert.match(copied.stderr, /Try: -r 30001 without -t/)
   const scan = await runTidegate(t, ['scan', ...place, '--units', '1-4', '--timeout', '1s'])
   assert.match(scan.stdout, new RegExp(`tidegate probe --tcp 127\\.0\\.0\\.1:${site.port} -a 4 -r 0`))
 }

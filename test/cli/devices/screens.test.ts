@@ -129,6 +129,35 @@ test('plan: requests by interval or schedule, and what was learnt', () => {
   ])
 })
 
+test('plan and read: a device that speaks text has no unit id', () => {
+  const text: PlannedConnection = {
+    name: 'scales',
+    type: 'serial-text',
+    line: '9600 8N1',
+    port: '/dev/ttyUSB1',
+    devices: [{ name: 'scale', unitId: 0, polls: [] }],
+  }
+  assert.equal(planText({ running: false, connections: [text] })[2], '  scale   -      speaks by itself, or is only written to')
+  const [head] = readText({
+    device: 'scale',
+    connection: 'scales',
+    unitId: 0,
+    ts: 0,
+    tookMs: 12,
+    samples: [{ point: 'weight', type: 'float64', access: 'ro', value: 12.5 }],
+  })
+  assert.match(head ?? '', /^scale {3}scales {3}\S.*took 12 ms$/)
+})
+
+test('probe: a small number reads as one register and as two, and every line to paste is there', () => {
+  const small = { place: { register: 'holding', address: 10 }, bytes: Buffer.from('00e60000', 'hex') } as const
+  const lines = probeText({ ...volts, ...small, higher: { code: 'exception_2' } })
+  narrow(lines.filter((line) => !/^(?:in the expected|or:|Paste:)/.test(line)))
+  assert.ok(lines.includes('Paste:  name: { register: holding, address: 10, type: uint16 }'))
+  assert.ok(lines.includes('or:     name: { register: holding, address: 10, type: uint32, byte_order: CDAB }'))
+  assert.ok(lines.some((line) => /^One register begins anew above 65535, two go on/.test(line)))
+})
+
 test('scan: who it looks like, what is configured already, and what to paste or ask next', () => {
   const unit = { tookMs: 22.3, holding: 'exception_1', input: 'ok', texts: {} }
   const profile = { name: 'eastron/sdm630', title: 'Eastron SDM630' }
