@@ -1,5 +1,5 @@
 import { attention } from './attention.ts'
-import type { Poller } from './drivers/poller.ts'
+import type { Poller } from './drivers/poller/poller.ts'
 import type { Inbox } from './inbox/inbox.ts'
 import type { LastValues } from './lastvalue/lastvalue.ts'
 import type { Cursor } from './outbox/cursor.ts'

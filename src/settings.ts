@@ -21,8 +21,6 @@ export interface GatewaySettings {
 
 export type ConnectionSettings = ModbusSettings | SerialTextSettings | SerialBinarySettings
 export type ModbusSettings = ModbusTcpSettings | ModbusRtuOverTcpSettings | ModbusRtuSettings | ModbusAsciiSettings
-/** Connections over a serial port of this machine. */
-export type SerialSettings = ModbusRtuSettings | ModbusAsciiSettings | SerialTextSettings | SerialBinarySettings
 
 interface ConnectionCommon {
   readonly name: string

@@ -2,8 +2,8 @@
 import type { Clock } from './clock.ts'
 import type { DeviceDesk } from './device-api.ts'
 import { createDriver, type DriverOptions } from './drivers/catalog.ts'
-import { cronTimes, type NextTime } from './drivers/cron.ts'
-import { Poller } from './drivers/poller.ts'
+import { cronTimes, type NextTime } from './drivers/poller/cron.ts'
+import { Poller } from './drivers/poller/poller.ts'
 import type { LastValues } from './lastvalue/lastvalue.ts'
 import { deviceEventRecord, expiries, readingRecords } from './lastvalue/record.ts'
 import { Reports } from './lastvalue/report.ts'
@@ -11,8 +11,8 @@ import type { Logger } from './log.ts'
 import type { DeviceEvent, NewRecord } from './model.ts'
 import type { Settings } from './settings.ts'
 import type { Times } from './times.ts'
-import { Watchers } from './watchers.ts'
-import { Workbench } from './workbench.ts'
+import { Watchers } from './workbench/watchers.ts'
+import { Workbench } from './workbench/workbench.ts'
 
 export interface SouthboundParts {
   readonly clock: Clock

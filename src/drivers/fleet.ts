@@ -1,6 +1,6 @@
 import type { Value } from '../model.ts'
 import { LinkError, WriteError } from './driver.ts'
-import type { Poller } from './poller.ts'
+import type { Poller } from './poller/poller.ts'
 
 /** All devices of the gateway, whichever connection they are on: how a command finds its device. */
 export class Fleet {

@@ -1,4 +1,4 @@
-import { Poller, type PollerOptions } from '../../src/drivers/poller.ts'
+import { Poller, type PollerOptions } from '../../src/drivers/poller/poller.ts'
 import type { Logger } from '../../src/log.ts'
 import type { DeviceEvent, Reading } from '../../src/model.ts'
 import type { ConnectionSettings, DeviceSettings } from '../../src/settings.ts'

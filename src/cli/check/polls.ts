@@ -1,6 +1,6 @@
 /** What of a device is read together, and how often. Pure. */
-import { cronTimes } from '../../drivers/cron.ts'
-import { groupsOf } from '../../drivers/schedule.ts'
+import { cronTimes } from '../../drivers/poller/cron.ts'
+import { groupsOf } from '../../drivers/poller/schedule.ts'
 import type { ConnectionSettings, DeviceSettings, PointSettings } from '../../settings.ts'
 
 export interface Poll {

@@ -1,10 +1,10 @@
 /** Tools without an agent: the same driver and poller, on a connection of their own. */
 import { systemClock } from '../../clock.ts'
 import { createDriver } from '../../drivers/catalog.ts'
-import { Poller } from '../../drivers/poller.ts'
+import { Poller } from '../../drivers/poller/poller.ts'
 import { silentLogger } from '../../log.ts'
 import type { ConnectionSettings } from '../../settings.ts'
-import { Workbench } from '../../workbench.ts'
+import { Workbench } from '../../workbench/workbench.ts'
 
 /**
  * Opens the connection, lets `work` use it and closes it. Nothing is polled. A connection that cannot be opened is told when

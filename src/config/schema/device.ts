@@ -58,7 +58,8 @@ export const device = z.strictObject({
     .int()
     .min(0, { error: (issue) => `${String(issue.input)} is below 0` })
     .max(unitIdOfTcpServer, {
-      error: (issue) => `${String(issue.input)} is above ${unitIdMax}; on TCP 0 and ${unitIdOfTcpServer} are possible, too`,
+      error: (issue) =>
+        `${String(issue.input)} is above ${unitIdMax}; on TCP 0 and ${unitIdOfTcpServer} are possible, too`,
     })
     .optional()
     .meta({

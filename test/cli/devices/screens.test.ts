@@ -137,7 +137,10 @@ test('plan and read: a device that speaks text has no unit id', () => {
     port: '/dev/ttyUSB1',
     devices: [{ name: 'scale', unitId: 0, polls: [] }],
   }
-  assert.equal(planText({ running: false, connections: [text] })[2], '  scale   -      speaks by itself, or is only written to')
+  assert.equal(
+    planText({ running: false, connections: [text] })[2],
+    '  scale   -      speaks by itself, or is only written to',
+  )
   const [head] = readText({
     device: 'scale',
     connection: 'scales',
