@@ -187,7 +187,7 @@ function wraps(hits: readonly Hit[]): boolean {
   return (isNumber('uint16') || isNumber('int16')) && (isNumber('uint32') || isNumber('int32'))
 }
 
-const WRAPS = 'One register begins anew above 65535, two go on: the register list says which it is.'
+const WRAPS = 'One register begins anew above 65535, two go on: see the register list.'
 
 function shiftText(shift: number, place: RegisterPlace): string {
   const where = `${place.address} (datasheet ${formatRef(place)})`

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { Poller } from '../../../src/drivers/poller/poller.ts'
+import type { Logger } from '../../../src/log.ts'
 import type { Sample } from '../../../src/model.ts'
 import type { DeviceSettings, SerialTextSettings } from '../../../src/settings.ts'
 import { bytesOf } from '../../support/bus.ts'
@@ -391,6 +393,49 @@ describe('a device that is asked for a binary frame', () => {
       const { read } = await sensor(said, [[10, 'FF 86 02 00 00 00 00 00 78']])
       assert.deepEqual(await read(), [expected])
       assert.deepEqual(await read(), [{ point: 'ppm', value: 512 }])
+    })
+  }
+})
+
+describe('what is not understood', () => {
+  async function logged(device: DeviceSettings, text: string) {
+    const clock = new VirtualClock()
+    const line = new ScriptedLine(clock)
+    const lines: (readonly [string, unknown])[] = []
+    const log: Logger = {
+      debug: (message, fields) => void lines.push([message, fields?.['text']]),
+      info() {},
+      warn() {},
+      error() {},
+      child: () => log,
+    }
+    const settings = textSettings([device], { timeoutMs: TIMEOUT_MS })
+    const poller = new Poller(settings, {
+      driver: driverOn(line, settings, { clock }),
+      clock,
+      log,
+      onReading() {},
+      onDeviceEvent() {},
+      random: () => 0,
+    })
+    line.script = answers([[10, text]])
+    poller.start()
+    await clock.advance(100)
+    // The first line may be the rest of one that began before.
+    line.say(latin1(text))
+    await clock.advance(1_000)
+    line.say(latin1(text))
+    await clock.advance(2_000)
+    const { troubles = {} } = poller.status().connection
+    await poller.stop()
+    return { lines, troubles }
+  }
+
+  for (const device of [scale, scanner]) {
+    it(`is in the log as a pattern would have it, and counted: ${device.name}`, async () => {
+      const { lines, troubles } = await logged(device, '\x02ST,GS 12.5\r\n')
+      assert.ok((troubles['pattern'] ?? 0) >= 1)
+      assert.deepEqual(lines[0], ['a message was not understood', '\\x02ST,GS 12.5'])
     })
   }
 })
