@@ -45,7 +45,7 @@ test('the cloud misses only what the next epoch names, however often the agent i
   const agent = startAgent(t, {
     folder,
     config: countingConfig({
-      connection: modbusTcp(device.port),
+      connection: modbusTcp(device.port, 3_000),
       cloudPort: cloud.network.port,
       interval: '10ms',
       window: WINDOW,

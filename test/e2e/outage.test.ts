@@ -24,7 +24,7 @@ test('a broker that stops and dies loses nothing, and an outage costs at most a 
   const cloud = await startCloud(t, folder)
   cloud.network.delayMs = ACKS_LATE_MS
   const device = await startDevice(t, folder)
-  const connection = modbusTcp(device.port)
+  const connection = modbusTcp(device.port, 3_000)
   const agent = startAgent(t, {
     folder,
     config: countingConfig({ connection, cloudPort: cloud.network.port, window: WINDOW }),

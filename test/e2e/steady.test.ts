@@ -24,7 +24,7 @@ test('the values that arrive are those the device served, and a clean stop loses
   const folder = fieldFolder(t)
   const cloud = await startCloud(t, folder)
   const device = await startDevice(t, folder)
-  const config = countingConfig({ connection: modbusTcp(device.port), cloudPort: cloud.network.port })
+  const config = countingConfig({ connection: modbusTcp(device.port, 3_000), cloudPort: cloud.network.port })
   const agent = startAgent(t, { folder, config })
   await until(() => numbersIn(cloud.records()).length > 30, { what: '30 readings to arrive' })
 

@@ -27,8 +27,9 @@ const losses: Readonly<Record<string, (file: string) => void>> = {
     renameSync(`${file}.other`, file)
   },
   'something else is put in its place, beside our log': (file) => {
-    rmSync(file)
-    writeFileSync(file, 'nonsense')
+    // At once: with the file gone in between, it would be noticed as deleted now and then.
+    writeFileSync(`${file}.other`, 'nonsense')
+    renameSync(`${file}.other`, file)
   },
 }
 

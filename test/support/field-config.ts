@@ -45,5 +45,5 @@ export function uplink(port: number, window = 1000): string {
 }
 
 export function modbusTcp(port: number, timeoutMs = 300): string {
-  return `{ type: modbus-tcp, host: 127.0.0.1, port: ${port}, timeout: ${timeoutMs}ms }`
+  return `{ type: modbus-tcp, host: 127.0.0.1, port: ${port}, timeout: ${timeoutMs}ms, min_timeout: ${timeoutMs}ms }`
 }
