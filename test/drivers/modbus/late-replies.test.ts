@@ -151,6 +151,21 @@ describe('a late reply', () => {
     assert.deepEqual(await rig.read('r300'), [{ point: 'r300', value: 300 }])
   })
 
+  it('of a unit that only refuses from then on, costs a few requests and then none', async () => {
+    const refusal = { afterMs: 5, bytes: rtuFrame(5, bytesOf('8304')) }
+    const rig = await rigWith((request) => {
+      if (request.index === 0) return []
+      return request.pdu[0] === 3 ? [refusal] : [{ afterMs: 5, bytes: rtuFrame(5, bytesOf('8401')) }]
+    })
+    await rig.read('r100')
+    await rig.read('r200')
+    const before = rig.bus.heard.length
+    for (let round = 0; round < 10; round++) {
+      assert.deepEqual(await rig.read('r200'), [{ point: 'r200', error: 'exception_4' }])
+    }
+    assert.equal(rig.bus.heard.length - before, 10)
+  })
+
   it('of a unit with an always late answer never yields a value', async () => {
     const rig = await rigWith((request) => [good(request, 130)])
     for (let round = 0; round < 20; round++) {

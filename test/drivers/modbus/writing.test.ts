@@ -120,6 +120,17 @@ describe('writing bits of a register', () => {
     assert.ok(!rig.asked().some((request) => request.startsWith('22 ')))
   })
 
+  it('a unit that is dead at the first function 22 is not taken for one that does not know it', async () => {
+    const rig = await rigWith([...bits], register, { refuse: () => undefined })
+    const [first] = bits
+    await assert.rejects(rig.write(first?.name ?? '', true), WriteError)
+    rig.refuse = () => 0
+    await rig.clock.advance(61_000) // nothing is owed any longer
+    rig.asked()
+    await rig.write(first?.name ?? '', true)
+    assert.match(rig.asked().at(-1) ?? '', /^22 /)
+  })
+
   it('a unit that knows function 22 and is silent once is asked the same way again', async () => {
     const rig = await rigWith([...bits], register)
     await rig.write('b7', true)
