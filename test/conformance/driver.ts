@@ -118,13 +118,7 @@ function connecting(rig: () => DriverRig): void {
 
   it('opens again after a loss', async () => {
     const { driver, sever, expected } = rig()
-    let lost = false
-    driver.onLost = () => {
-      lost = true
-    }
-    await driver.open()
-    sever(true)
-    await until(() => lost, { what: 'the loss' })
+    await openAndLose(rig())
     await driver.close()
     sever(false)
     await driver.open()
@@ -183,14 +177,8 @@ function asking(rig: () => DriverRig): void {
   })
 
   it('rejects with LinkError between a loss and the next opening', async () => {
-    const { driver, device, sever } = rig()
-    let lost = false
-    driver.onLost = () => {
-      lost = true
-    }
-    await driver.open()
-    sever(true)
-    await until(() => lost, { what: 'the loss' })
+    const { driver, device } = rig()
+    await openAndLose(rig())
     await assert.rejects(driver.read(device, device.points), LinkError)
   })
 }
@@ -257,6 +245,17 @@ function writing(rig: () => DriverRig): void {
 function writingOf({ writing: write }: DriverRig): NonNullable<DriverRig['writing']> {
   assert.ok(write)
   return write
+}
+
+/** Until the driver has reported that its connection is gone. */
+async function openAndLose({ driver, sever }: DriverRig): Promise<void> {
+  let lost = false
+  driver.onLost = () => {
+    lost = true
+  }
+  await driver.open()
+  sever(true)
+  await until(() => lost, { what: 'the loss' })
 }
 
 /** A reading: asked for, or listened to. */

@@ -83,6 +83,17 @@ export function tcpSettings(
   }
 }
 
+/** What connections of devices that speak by themselves have in common. */
+export const speaking = {
+  port: '/dev/null',
+  line: { baud: 9600, dataBits: 8, parity: 'none', stopBits: 1 },
+  direction: 'auto',
+  timeoutMs: 1_000,
+  requestGapMs: 0,
+  connectDelayMs: 0,
+  silentAfterMs: 5_000,
+} as const
+
 export function textSettings(
   devices: readonly DeviceSettings[],
   given: Partial<SerialTextSettings> = {},
@@ -90,15 +101,9 @@ export function textSettings(
   return {
     type: 'serial-text',
     name: 'scale-port',
-    port: '/dev/null',
-    line: { baud: 9600, dataBits: 8, parity: 'none', stopBits: 1 },
-    direction: 'auto',
-    timeoutMs: 1_000,
-    requestGapMs: 0,
-    connectDelayMs: 0,
+    ...speaking,
     checksum: 'none',
     endsWith: '\r\n',
-    silentAfterMs: 5_000,
     devices,
     ...given,
   }

@@ -5,6 +5,7 @@ import { binaryFormat } from '../../src/drivers/serial/binary.ts'
 import { SerialDriver } from '../../src/drivers/serial/serial.ts'
 import { textFormat } from '../../src/drivers/serial/text.ts'
 import type { DeviceSettings, SerialBinarySettings, SerialTextSettings } from '../../src/settings.ts'
+import { speaking } from './bus-settings.ts'
 
 /** Bytes that appear on the line some time after the request. */
 interface Said {
@@ -74,13 +75,7 @@ export function binarySettings(
   return {
     type: 'serial-binary',
     name: 'sensors',
-    port: '/dev/null',
-    line: { baud: 9600, dataBits: 8, parity: 'none', stopBits: 1 },
-    direction: 'auto',
-    timeoutMs: 1_000,
-    requestGapMs: 0,
-    connectDelayMs: 0,
-    silentAfterMs: 5_000,
+    ...speaking,
     devices,
     ...given,
   }
