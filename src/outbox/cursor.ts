@@ -185,6 +185,26 @@ export class Cursor {
     return records.length > 0 ? records : this.#nextWanted(max)
   }
 
+  /** See Feed.nextLive. */
+  nextLive(_max: number): readonly StoredRecord[] {
+    return []
+  }
+
+  /** See Feed.spend. */
+  async spend(records: readonly StoredRecord[]): Promise<void> {
+    this.delivered(records)
+  }
+
+  /** See Feed.hasLate. */
+  hasLate(): boolean {
+    return this.#nextPending(1) <= this.#lateThrough
+  }
+
+  /** See Feed.dropped. */
+  get dropped(): number {
+    return this.account.sinceStart.dropped
+  }
+
   /** See Feed.delivered. */
   delivered(records: readonly StoredRecord[], acknowledgements = 1): void {
     this.#settle(records, { as: 'delivered', acknowledgements })

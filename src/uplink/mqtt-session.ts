@@ -36,6 +36,8 @@ export class MqttSession implements Session {
   readonly windowMax: number
   readonly packetBytesMax: number
   readonly sessionResumed: boolean
+  readonly retainAvailable = true
+  readonly shortfalls = []
   readonly #client: MqttClient
   readonly #socket: Socket
   readonly #end: (closed: Closed) => void
@@ -66,13 +68,16 @@ export class MqttSession implements Session {
   }
 
   packetBytes(message: Message): number {
-    return this.#encoder.sizeOf(message.topic, message.payload, message.contentType)
+    return this.#encoder.sizeOf(message.topic, message.payload, message.properties?.contentType)
   }
 
   publish<M extends Message>(message: M, onFate: (fate: Fate, message: M) => void): void {
     if (this.#over || this.#closing !== undefined) return
     const id = this.#nextId()
-    const bytes = this.#encoder.add(message.topic, message.payload, { id, contentType: message.contentType })
+    const bytes = this.#encoder.add(message.topic, message.payload, {
+      id,
+      contentType: message.properties?.contentType,
+    })
     // The map holds messages of any kind; each goes back only to the function it came with.
     this.#inFlight.set(id, { message, onFate: onFate as InFlight['onFate'], bytes })
     if (this.#flushDue) return

@@ -10,7 +10,22 @@
 export interface Message {
   readonly topic: string
   readonly payload: string | Uint8Array
+  /** One object for all messages that have the same, because it is encoded once. */
+  readonly properties?: MessageProperties
+  /** The identity of the (first) record, sent as user property `id`. */
+  readonly id?: string
+  /** The server keeps it for those who subscribe later, if it can. */
+  readonly retain?: boolean
+  /** 0: nobody answers; it is accepted when it was handed to the network. Absent: 1. */
+  readonly qos?: 0
+}
+
+/** What accompanies a message where the protocol has room for it (MQTT 5). */
+export interface MessageProperties {
   readonly contentType?: string
+  /** The server drops the message when nobody took it for so long. */
+  readonly expirySeconds?: number
+  readonly user?: Readonly<Record<string, string>>
 }
 
 /**
@@ -27,6 +42,8 @@ export type Fate =
       readonly reason: string
       readonly delayMs?: number
       readonly shrinkWindow?: boolean
+      /** Only this topic is meant; others may go on. */
+      readonly onlyTopic?: boolean
       /** Answers of this kind after which the message is rejected; absent: it is kept for ever. */
       readonly triesMax?: number
     }
@@ -37,6 +54,9 @@ export interface Delivery {
   readonly payload: Uint8Array
   readonly retained: boolean
   readonly userProperties: Readonly<Record<string, string>>
+  /** Where the sender wants the result (MQTT 5 response topic), and what it wants back with it. */
+  readonly responseTopic?: string
+  readonly correlationData?: Uint8Array
   /** Remaining lifetime given by the protocol, in ms. */
   readonly expiresInMs?: number
   /** Equal for two deliveries of one message within a session of the cloud; absent when it cannot be redelivered. */
@@ -58,7 +78,14 @@ export interface Closed {
    * it worse, so the loop waits minutes and raises an alarm.
    */
   readonly hurry: 'soon' | 'slow'
+  /** What to look at or to do, one sentence. */
+  readonly hint?: string
+  /** The next try waits at least this long, whatever `hurry` says. */
+  readonly pauseMinMs?: number
 }
+
+/** What a session cannot do although it was asked to; the rest of it works. */
+export type Shortfall = Pick<Closed, 'reason' | 'detail' | 'hint'>
 
 /** Thrown by `connect` when no session came to be. */
 export class ConnectError extends Error {
@@ -88,6 +115,10 @@ export interface Session {
   readonly packetBytesMax: number
   /** The cloud still knew us: subscriptions and unconfirmed deliveries of the session before go on. */
   readonly sessionResumed: boolean
+  /** The server keeps retained messages. */
+  readonly retainAvailable: boolean
+  /** A subscription that was refused, for one. */
+  readonly shortfalls: readonly Shortfall[]
   /** Bytes this message takes as a packet, to compare with `packetBytesMax`. */
   packetBytes(message: Message): number
   /**

@@ -23,6 +23,7 @@ const BATCH = 100
 /** Hands out its records once; the sender's only partner here. */
 class BenchFeed implements Feed {
   paused = false
+  readonly dropped = 0
   onAppend: (() => void) | undefined
   readonly #records: readonly StoredRecord[]
   readonly #done: () => void
@@ -39,6 +40,16 @@ class BenchFeed implements Feed {
     const page = this.#records.slice(this.#next, this.#next + max)
     this.#next += page.length
     return page
+  }
+
+  nextLive(): readonly StoredRecord[] {
+    return []
+  }
+
+  async spend(): Promise<void> {}
+
+  hasLate(): boolean {
+    return false
   }
 
   delivered(records: readonly StoredRecord[]): void {

@@ -7,6 +7,7 @@ import type { Feed } from '../../src/uplink/feed.ts'
  */
 export class MemoryFeed implements Feed {
   paused = false
+  readonly dropped = 0
   onAppend: (() => void) | undefined
   readonly records: StoredRecord[] = []
   /** Seqs the cloud took, in the order in which it was reported; each at most once. */
@@ -46,6 +47,18 @@ export class MemoryFeed implements Feed {
         resolve(this.#page(max))
       })
     })
+  }
+
+  nextLive(): readonly StoredRecord[] {
+    return []
+  }
+
+  async spend(records: readonly StoredRecord[]): Promise<void> {
+    this.delivered(records)
+  }
+
+  hasLate(): boolean {
+    return false
   }
 
   delivered(records: readonly StoredRecord[]): void {

@@ -12,6 +12,8 @@ export class ScriptedSession implements Session {
   windowMax = Number.POSITIVE_INFINITY
   packetBytesMax = Number.POSITIVE_INFINITY
   sessionResumed = false
+  retainAvailable = true
+  readonly shortfalls = []
   backlog = 0
   readonly sent: Sent[] = []
   inFlight = 0
