@@ -1,4 +1,4 @@
-import type { CommandIntakeSettings } from '../settings.ts'
+import type { CommandIntakeSettings } from '../uplink-settings.ts'
 import type { Parsed } from './units.ts'
 
 export type KeySource = CommandIntakeSettings['key']

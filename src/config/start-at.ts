@@ -1,4 +1,4 @@
-import type { StartAt } from '../settings.ts'
+import type { StartAt } from '../uplink-settings.ts'
 import { meant } from './field.ts'
 import type { Parsed } from './units.ts'
 

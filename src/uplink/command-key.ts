@@ -1,4 +1,4 @@
-import type { CommandIntakeSettings } from '../settings.ts'
+import type { CommandIntakeSettings } from '../uplink-settings.ts'
 import type { Delivery } from './transport.ts'
 
 /** Where the last-value key of a command is found; '' when the message carries none. */

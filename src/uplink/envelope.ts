@@ -1,5 +1,5 @@
 import type { StoredRecord } from '../model.ts'
-import type { MqttSettings } from '../settings.ts'
+import type { MqttSettings } from '../uplink-settings.ts'
 
 /**
  * From stored records to what is sent, by joining strings: a record's body is already the inside of its JSON object, so

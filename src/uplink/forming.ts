@@ -1,5 +1,5 @@
 import type { StoredRecord } from '../model.ts'
-import type { BatchSettings, MqttSettings } from '../settings.ts'
+import type { BatchSettings, MqttSettings } from '../uplink-settings.ts'
 import { batchText, recordText, topicsOf } from './envelope.ts'
 import type { Message } from './transport.ts'
 

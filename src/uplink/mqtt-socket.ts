@@ -1,6 +1,6 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
-import type { TlsSettings } from '../settings.ts'
+import type { TlsSettings } from '../uplink-settings.ts'
 import type { Phase } from './mqtt-failures.ts'
 import { ConnectError } from './transport.ts'
 

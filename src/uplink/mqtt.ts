@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { type IClientOptions, type IConnackPacket, MqttClient } from 'mqtt'
 import type { Packet } from 'mqtt-packet'
-import type { MqttSettings } from '../settings.ts'
+import type { MqttSettings } from '../uplink-settings.ts'
 import { connackClosed, disconnectClosed, returnCodeClosed, subackClosed } from './fates.ts'
 import { acceptEveryRefusal } from './mqtt-codes.ts'
 import { cutClosed, errorClosed, lacking, type Phase, timeoutClosed } from './mqtt-failures.ts'

@@ -1,7 +1,7 @@
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { IncomingCommand } from '../model.ts'
-import type { CommandIntakeSettings } from '../settings.ts'
+import type { CommandIntakeSettings } from '../uplink-settings.ts'
 import { keyOf } from './command-key.ts'
 import type { Closed, Delivery } from './transport.ts'
 

@@ -1,4 +1,4 @@
-import type { MqttSettings } from '../../src/settings.ts'
+import type { MqttSettings } from '../../src/uplink-settings.ts'
 
 /** An MQTT uplink to `url` with short times, changed as the test needs. */
 export function mqttSettings(url: string, changes: Partial<MqttSettings> = {}): MqttSettings {

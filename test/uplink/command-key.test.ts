@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { CommandIntakeSettings } from '../../src/settings.ts'
 import { keyOf } from '../../src/uplink/command-key.ts'
 import type { Delivery } from '../../src/uplink/transport.ts'
+import type { CommandIntakeSettings } from '../../src/uplink-settings.ts'
 
 function key(where: CommandIntakeSettings['key'], fields: Partial<Delivery>): string {
   const delivery = { topic: '', payload: new Uint8Array(0), retained: false, duplicate: false, userProperties: {} }

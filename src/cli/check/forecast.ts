@@ -1,4 +1,5 @@
-import type { ConnectionSettings, DeviceSettings, PointSettings, Settings, UplinkSettings } from '../../settings.ts'
+import type { ConnectionSettings, DeviceSettings, PointSettings, Settings } from '../../settings.ts'
+import type { UplinkSettings } from '../../uplink-settings.ts'
 import { pollsOf, speaksByItself } from './polls.ts'
 
 /** Estimates, said as such: how much data a configuration makes, how long an outage it survives, what that writes. */

@@ -1,4 +1,4 @@
-import type { CommandIntakeSettings } from '../../settings.ts'
+import type { CommandIntakeSettings } from '../../uplink-settings.ts'
 import type { Path } from '../problem.ts'
 import type { Uplink } from '../schema/uplink.ts'
 import { checkFilter, fillGateway } from '../topics.ts'

@@ -1,4 +1,4 @@
-import type { TlsSettings } from '../../settings.ts'
+import type { TlsSettings } from '../../uplink-settings.ts'
 import type { Path } from '../problem.ts'
 import type { Uplink } from '../schema/uplink.ts'
 import { readPem } from '../secrets.ts'

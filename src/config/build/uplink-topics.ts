@@ -1,4 +1,4 @@
-import type { MqttSettings } from '../../settings.ts'
+import type { MqttSettings } from '../../uplink-settings.ts'
 import type { Path } from '../problem.ts'
 import type { Uplink } from '../schema/uplink.ts'
 import { checkTopic, fillGateway } from '../topics.ts'

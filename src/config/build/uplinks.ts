@@ -1,4 +1,4 @@
-import type { BatchSettings, MqttSettings, UplinkSettings } from '../../settings.ts'
+import type { BatchSettings, MqttSettings, UplinkSettings } from '../../uplink-settings.ts'
 import type { Path } from '../problem.ts'
 import type { Uplink } from '../schema/uplink.ts'
 import { isReference, readSecret } from '../secrets.ts'

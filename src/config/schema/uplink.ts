@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { StartAt } from '../../settings.ts'
+import type { StartAt } from '../../uplink-settings.ts'
 import { duration, flag, joined, parsed, size, text, whole } from '../field.ts'
 import { keySourcePattern, parseKeySource } from '../key-source.ts'
 import { shown } from '../shown.ts'
