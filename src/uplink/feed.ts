@@ -10,10 +10,10 @@ export interface Feed {
   next(max: number): readonly StoredRecord[] | Promise<readonly StoredRecord[]>
   /**
    * order: live_first. The next records of those that were made since the session began (or since this was left behind by
-   * more than memory holds), at most `max`, each handed out once until `rewind`; `next` then gives only what is older. Always
-   * from memory. With the other order there are none.
+   * more than memory holds), at most `max`, each handed out once until `rewind`; `next` then gives only what is older. The
+   * outbox has them in memory. With the other order there are none.
    */
-  nextLive(max: number): readonly StoredRecord[]
+  nextLive(max: number): readonly StoredRecord[] | Promise<readonly StoredRecord[]>
   /** delivery: at_most_once. Settles records that were handed out; resolves when that is durable and they may be sent. */
   spend(records: readonly StoredRecord[]): Promise<void>
   /** Records, as handed out, that the cloud has taken, by so many acknowledgements. */

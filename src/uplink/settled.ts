@@ -1,24 +1,58 @@
 import type { StoredRecord } from '../model.ts'
 import type { Feed } from './feed.ts'
-import type { Outgoing } from './forming.ts'
 
-/** Collects what the cloud took, so that the feed is told once per run of consecutive records and not once per record. */
+/** What is left of a record of several pieces. */
+interface Parts {
+  left: number
+  /** Why the cloud will never take one of them. */
+  refused: string | undefined
+}
+
+/**
+ * Collects what the cloud took, so that the feed is told once per turn and not once per record, and not before all pieces
+ * of a record are taken.
+ */
 export class Settled {
   readonly #feed: Feed
+  readonly #parts = new Map<StoredRecord, Parts>()
   #records: StoredRecord[] = []
   #messages = 0
-  /** Position of the record that would continue the run. */
-  #next = 0
+  /** Records made before the session they were delivered in. */
+  late = 0
 
   constructor(feed: Feed) {
     this.#feed = feed
   }
 
-  add(message: Outgoing): void {
-    if (message.position !== this.#next) this.flush()
-    for (const record of message.records) this.#records.push(record)
+  /** The record goes in so many pieces; to be told of all but those that go in one. */
+  expect(record: StoredRecord, pieces: number): void {
+    if (pieces === 0) this.#records.push(record)
+    else this.#parts.set(record, { left: pieces, refused: undefined })
+  }
+
+  /** The cloud took a message with pieces of these records. */
+  taken(records: readonly StoredRecord[]): void {
     this.#messages += 1
-    this.#next = message.position + message.records.length
+    if (this.#parts.size === 0) for (const record of records) this.#records.push(record)
+    else for (const record of records) this.#pieceDone(record)
+  }
+
+  /** The cloud will never take a piece of this record. */
+  refused(record: StoredRecord, reason: string): void {
+    this.#pieceDone(record, reason)
+  }
+
+  #pieceDone(record: StoredRecord, refused?: string): void {
+    const parts = this.#parts.get(record)
+    if (parts) {
+      parts.left -= 1
+      parts.refused ??= refused
+      if (parts.left > 0) return
+      this.#parts.delete(record)
+    }
+    const reason = parts ? parts.refused : refused
+    if (reason === undefined) this.#records.push(record)
+    else this.#feed.rejected(record, reason)
   }
 
   flush(): void {
@@ -27,6 +61,21 @@ export class Settled {
     const messages = this.#messages
     this.#records = []
     this.#messages = 0
+    if (!isSorted(records)) records.sort((a, b) => a.seq - b.seq)
+    for (const record of records) if (record.late) this.late += 1
     this.#feed.delivered(records, messages)
   }
+
+  /** The session is over: pieces without an answer come again with their record. */
+  end(): void {
+    this.flush()
+    this.#parts.clear()
+  }
+}
+
+function isSorted(records: readonly StoredRecord[]): boolean {
+  for (let index = 1; index < records.length; index += 1) {
+    if ((records[index]?.seq ?? 0) < (records[index - 1]?.seq ?? 0)) return false
+  }
+  return true
 }

@@ -1,45 +1,46 @@
 import type { StoredRecord } from '../model.ts'
-import type { Feed } from './feed.ts'
 
-export interface StockOptions {
+export interface StockParts {
+  /** The next records, at most `max`; never called before a promise it gave has settled. */
+  readonly read: (max: number) => readonly StoredRecord[] | Promise<readonly StoredRecord[]>
   /** Records to ask for at a time. */
   readonly pageRecords: number
-  /** Records may have come, or a page that was being read is there. */
-  onArrival(): void
-  /** The feed could not read; asked again at the next `refill`. */
-  onFailure(error: unknown): void
+  /** A page that was being read is there. */
+  readonly onArrival: () => void
+  /** It could not be read; asked again at the next `refill`. */
+  readonly onFailure: (error: unknown) => void
 }
 
 /**
  * The records at hand, a page at a time, with the next page asked for before the last is used up. It keeps the feed's
- * rules: never two calls at a time, nothing asked while it said that there is nothing, `rewind` only between calls.
+ * rules: never two calls at a time, and nothing asked while it said that there is nothing.
  */
 export class Stock {
-  readonly #feed: Feed
-  readonly #options: StockOptions
+  readonly #parts: StockParts
   #page: readonly StoredRecord[] = []
   #index = 0
   #reading = false
-  /** What is being read was asked for before the last rewind, and will be handed out again. */
-  #stale = false
+  /** Called when the page that is being read has come: it was asked for before everything became void. */
+  #whenVoid: (() => void) | undefined
   #dry = false
   /** Records were appended while a page was being read, so its emptiness proves nothing. */
   #appended = false
 
-  constructor(feed: Feed, options: StockOptions) {
-    this.#feed = feed
-    this.#options = options
-    feed.onAppend = () => {
-      this.#appended = true
-      if (!this.#dry) return
-      this.#dry = false
-      options.onArrival()
-    }
+  constructor(parts: StockParts) {
+    this.#parts = parts
   }
 
-  /** Nothing is at hand and the feed has no more. */
+  /** Nothing is at hand, and there is nothing more. */
   get isDry(): boolean {
     return this.#dry && this.#index >= this.#page.length
+  }
+
+  /** There may be more. Tells whether that is news. */
+  appended(): boolean {
+    this.#appended = true
+    if (!this.#dry) return false
+    this.#dry = false
+    return true
   }
 
   /** The next record, without taking it; undefined when none is at hand now. */
@@ -53,27 +54,24 @@ export class Stock {
     this.#index += 1
   }
 
-  /**
-   * Everything at hand is void; the feed hands it out again. Told to the feed at once, or when the page that is being read
-   * has come: what is not in flight any more is subject to the limits again.
-   */
-  rewind(): void {
+  /** Everything at hand is void. `then` is called at once, or when the page that is being read has come. */
+  clear(then: () => void): void {
     this.#page = []
     this.#index = 0
     this.#dry = false
-    this.#stale = this.#reading
-    if (!this.#reading) this.#feed.rewind()
+    if (this.#reading) this.#whenVoid = then
+    else then()
   }
 
   /** Asks for the next page when less than half of one is left. */
   refill(): void {
-    if (this.#page.length - this.#index < this.#options.pageRecords / 2) this.#read()
+    if (this.#page.length - this.#index < this.#parts.pageRecords / 2) this.#read()
   }
 
   #read(): void {
     if (this.#reading || this.#dry) return
     this.#appended = false
-    const answer = this.#feed.next(this.#options.pageRecords)
+    const answer = this.#parts.read(this.#parts.pageRecords)
     if (!(answer instanceof Promise)) {
       this.#take(answer)
       return
@@ -82,21 +80,22 @@ export class Stock {
     answer.then(
       (records) => {
         this.#reading = false
-        if (this.#stale) this.#voided()
-        else this.#take(records)
-        this.#options.onArrival()
+        if (!this.#voided()) this.#take(records)
+        this.#parts.onArrival()
       },
       (error: unknown) => {
         this.#reading = false
-        if (this.#stale) this.#voided()
-        this.#options.onFailure(error)
+        this.#voided()
+        this.#parts.onFailure(error)
       },
     )
   }
 
-  #voided(): void {
-    this.#stale = false
-    this.#feed.rewind()
+  #voided(): boolean {
+    const then = this.#whenVoid
+    this.#whenVoid = undefined
+    then?.()
+    return then !== undefined
   }
 
   #take(records: readonly StoredRecord[]): void {

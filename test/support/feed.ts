@@ -3,7 +3,7 @@ import type { Feed } from '../../src/uplink/feed.ts'
 
 /**
  * A feed in memory that keeps count and insists on the contract: no call during a call, only what was handed out is
- * settled, runs are consecutive.
+ * settled, and once.
  */
 export class MemoryFeed implements Feed {
   paused = false
@@ -17,12 +17,17 @@ export class MemoryFeed implements Feed {
   deliveredCalls = 0
   readonly #settled = new Set<number>()
   readonly #async: boolean
+  readonly #liveFirst: boolean
   #next = 0
+  /** The live lane begins with this index; what is before it is backlog. */
+  #liveFrom = Number.POSITIVE_INFINITY
+  #liveNext = 0
   #reading = false
 
-  /** `async`: pages come as promises, as from a table. */
-  constructor(options: { async?: boolean } = {}) {
+  /** `async`: pages come as promises, as from a table. `liveFirst`: what is appended after a rewind is in the live lane. */
+  constructor(options: { async?: boolean; liveFirst?: boolean } = {}) {
     this.#async = options.async ?? false
+    this.#liveFirst = options.liveFirst ?? false
   }
 
   get pending(): number {
@@ -49,12 +54,20 @@ export class MemoryFeed implements Feed {
     })
   }
 
-  nextLive(): readonly StoredRecord[] {
-    return []
+  nextLive(max: number): readonly StoredRecord[] {
+    if (!this.#liveFirst) return []
+    const page = this.records.slice(this.#liveNext, this.#liveNext + max)
+    this.#liveNext += page.length
+    return page
   }
 
+  /** Seqs settled ahead, in order. */
+  readonly spentSeqs: number[] = []
+
   async spend(records: readonly StoredRecord[]): Promise<void> {
-    this.delivered(records)
+    for (const one of records) this.#settle(one)
+    this.spentSeqs.push(...records.map(({ seq }) => seq))
+    await new Promise((resolve) => setImmediate(resolve))
   }
 
   hasLate(): boolean {
@@ -63,14 +76,9 @@ export class MemoryFeed implements Feed {
 
   delivered(records: readonly StoredRecord[]): void {
     this.deliveredCalls += 1
-    let before: StoredRecord | undefined
     for (const one of records) {
-      if (before && one.seq !== before.seq + 1 && !this.#allSettled(before.seq + 1, one.seq)) {
-        throw new Error(`delivered records are not consecutive: ${before.seq}, ${one.seq}`)
-      }
       this.#settle(one)
       this.deliveredSeqs.push(one.seq)
-      before = one
     }
   }
 
@@ -83,13 +91,16 @@ export class MemoryFeed implements Feed {
     if (this.#reading) throw new Error('rewind was called before the last promise had settled')
     this.rewinds += 1
     this.#next = 0
+    if (!this.#liveFirst) return
+    this.#liveFrom = this.records.length
+    this.#liveNext = this.records.length
   }
 
   #page(max: number): StoredRecord[] {
     const page: StoredRecord[] = []
     while (page.length < max) {
       const one = this.records[this.#next]
-      if (!one) break
+      if (!one || this.#next >= this.#liveFrom) break
       this.#next += 1
       if (!this.#settled.has(one.seq)) page.push(one)
     }
@@ -100,11 +111,6 @@ export class MemoryFeed implements Feed {
     if (this.records[one.seq - 1] !== one) throw new Error(`record ${one.seq} was not handed out by this feed`)
     if (this.#settled.has(one.seq)) throw new Error(`record ${one.seq} was settled twice`)
     this.#settled.add(one.seq)
-  }
-
-  #allSettled(from: number, to: number): boolean {
-    for (let seq = from; seq < to; seq++) if (!this.#settled.has(seq)) return false
-    return true
   }
 }
 

@@ -25,6 +25,11 @@ export class ManualClock implements Clock {
     })
   }
 
+  /** Time that is gone; nobody is woken for it. */
+  jump(ms: number): void {
+    this.#now += ms
+  }
+
   /** Lets time pass in steps of 10 ms, with a turn of the event loop after each, so that who wakes can wait again. */
   async pass(ms: number): Promise<void> {
     const until = this.#now + ms

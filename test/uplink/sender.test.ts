@@ -5,15 +5,14 @@ import { pubackFate } from '../../src/uplink/fates.ts'
 import { Sender, type SenderSettings } from '../../src/uplink/sender.ts'
 import type { Message } from '../../src/uplink/transport.ts'
 import { MemoryFeed } from '../support/feed.ts'
+import { mqttSettings } from '../support/uplink-settings.ts'
 import { ManualClock, turn, turnsUntil } from './manual-clock.ts'
 import { ScriptedSession, seqsIn } from './scripted-session.ts'
 
 const accepted = pubackFate(0)
-const topics = { data: 't/{device}/data', event: 't/event', result: 't/command/{key}/result' }
-
 function setUp(settings: Partial<SenderSettings> = {}, feed = new MemoryFeed()) {
   const clock = new ManualClock()
-  const all = { window: 10, ackTimeoutMs: 30_000, topics, ...settings }
+  const all = { ...mqttSettings('mqtt://unused'), window: 10, ackTimeoutMs: 30_000, ...settings }
   const sender = new Sender(all, { feed, clock, log: silentLogger, random: () => 0.999 })
   return { sender, feed, clock }
 }
@@ -170,9 +169,12 @@ test('a kept record stops the uplink for the pause, then goes again before anyth
   assert.match(sender.problem?.message ?? '', /quota exceeded \(0x97\) on t\/d\/data, next try in \d+ ms/)
   session.answers = () => accepted
   await clock.pass(200)
+  assert.deepEqual(session.seqs().flat(), [1, 2, 1])
+  assert.equal(sender.problem, undefined)
+  // The quota was met at two messages a second, so now it is one, and a little more every second.
+  await clock.pass(3_500)
   assert.deepEqual(session.seqs().flat(), [1, 2, 1, 3, 4, 5, 6])
   assert.equal(feed.pending, 0)
-  assert.equal(sender.problem, undefined)
 })
 
 test('quota answers shrink the window', async () => {

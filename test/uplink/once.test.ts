@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { silentLogger } from '../../src/log.ts'
+import { Sender } from '../../src/uplink/sender.ts'
+import { MemoryFeed } from '../support/feed.ts'
+import { mqttSettings } from '../support/uplink-settings.ts'
+import { ManualClock, turn, turnsUntil } from './manual-clock.ts'
+import { ScriptedSession } from './scripted-session.ts'
+
+function setUp(feed: MemoryFeed, settings: Parameters<typeof mqttSettings>[1] = {}) {
+  const clock = new ManualClock()
+  const all = mqttSettings('mqtt://unused', { window: 10, delivery: 'at_most_once', ...settings })
+  const sender = new Sender(all, { feed, clock, log: silentLogger, random: () => 0.999 })
+  return { sender, clock, session: new ScriptedSession() }
+}
+
+for (const order of ['oldest_first', 'live_first'] as const) {
+  test(`at most once, ${order}: a record is settled before it is sent, and sent once over any number of sessions`, async () => {
+    const feed = new MemoryFeed({ async: true, liveFirst: order === 'live_first' })
+    const { sender, session } = setUp(feed, { order })
+    feed.append(1_000)
+    const sent: number[] = []
+    for (let round = 0; round < 4; round += 1) {
+      const next = round === 0 ? session : new ScriptedSession()
+      // The socket is full after so many bytes: the rest is settled and not written yet.
+      const publish = next.publish.bind(next)
+      next.publish = (message, onFate) => {
+        const seq = Number(/\/(\d+)"/.exec(String(message.payload))?.[1])
+        assert.ok(feed.spentSeqs.includes(seq), `${seq} was sent before it was settled`)
+        assert.equal(message.qos, 0)
+        sent.push(seq)
+        next.backlog += 5_000
+        publish(message, onFate)
+      }
+      sender.open(next)
+      await turn()
+      feed.append(50)
+      await turnsUntil(() => next.backlog >= 1_048_576)
+      sender.close()
+    }
+    assert.equal(new Set(sent).size, sent.length, 'nothing twice')
+    const ahead = feed.spentSeqs.length - sent.length
+    assert.ok(ahead >= 0 && ahead <= 512, `${ahead} settled and not sent`)
+    assert.equal(sender.inFlight, 0)
+  })
+}
+
+test('at most once: the window of the server does not count, for nobody answers', async () => {
+  const feed = new MemoryFeed()
+  const { sender, session } = setUp(feed)
+  session.windowMax = 1
+  feed.append(300)
+  sender.open(session)
+  await turnsUntil(() => session.sent.length === 300)
+})
