@@ -10,13 +10,15 @@ import { LastValues } from './lastvalue/lastvalue.ts'
 import type { Logger } from './log.ts'
 import type { Keeper } from './outbox/keeper.ts'
 import type { OutboxDesk } from './outbox-api.ts'
-import { overview } from './overview.ts'
+import { overview, type Parts } from './overview.ts'
 import type { Settings } from './settings.ts'
 import { createSouthbound } from './southbound.ts'
 import type { Status } from './status.ts'
-import { openStore } from './store.ts'
+import { openStore, type Store } from './store.ts'
+import { surfaceContent } from './surface.ts'
 import { Times } from './times.ts'
 import { MqttTransport } from './uplink/mqtt.ts'
+import type { SurfaceContent } from './uplink/surface.ts'
 import { Uplink } from './uplink/uplink.ts'
 
 /** A single sync may take this long on a dying card before the watchdog is left hungry. */
@@ -72,6 +74,7 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
     append: (records) => outbox.append(records),
     onDeviceEvent(event) {
       if (event.event === 'device_online') inbox.deviceOnline(event.device)
+      for (const uplink of uplinks) uplink.look()
     },
   })
   pauseWhenFull(keeper, pollers)
@@ -85,16 +88,9 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
     now: () => times.now(),
     bootOffset: (boot) => outbox.boots.knownOffset(boot),
   })
-  const uplinks = settings.uplinks.map(
-    (uplink) =>
-      new Uplink(uplink, {
-        transport: new MqttTransport(uplink),
-        feed: outbox.cursor(uplink.name),
-        accept: (command) => inbox.accept(command),
-        clock,
-        log: log.child(uplink.name),
-      }),
-  )
+  const uplinks = createUplinks(settings, { times, store, inbox, clock, log, content: surfaceContent(() => parts) })
+  const own = { settings, version: options.version, startedMono, clock }
+  const parts: Parts = { ...own, storage, outbox, keeper, salvage, inbox, lastValues, pollers, uplinks }
 
   const desk = openDesk({ stateDir: options.stateDir, settings: settings.outbox, clock, storage, outbox, uplinks })
   closing.defer(() => desk.close())
@@ -113,9 +109,8 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
   for (const uplink of uplinks) uplink.start()
   salvage.start()
 
-  const parts = { settings, version: options.version, startedMono, mono: () => clock.mono(), keeper }
   return {
-    status: () => overview({ ...parts, storage, outbox, salvage, inbox, lastValues, pollers, uplinks }),
+    status: () => overview(parts),
     outbox: desk,
     devices: deviceDesk,
     healthy: async () =>
@@ -123,6 +118,31 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
       pollers.every((poller) => poller.overdueMs() < POLLER_SILENT_MS_MAX),
     stop: () => closing.disposeAsync(),
   }
+}
+
+interface UplinkSurroundings {
+  readonly times: Times
+  readonly store: Pick<Store, 'outbox'>
+  readonly inbox: Inbox
+  readonly clock: Clock
+  readonly log: Logger
+  readonly content: SurfaceContent
+}
+
+function createUplinks(settings: Settings, { times, store, inbox, clock, log, content }: UplinkSurroundings): Uplink[] {
+  const { outbox } = store
+  return settings.uplinks.map(
+    (uplink) =>
+      new Uplink(uplink, {
+        transport: new MqttTransport(uplink, { clockKnown: () => times.now().clockKnown }),
+        feed: outbox.cursor(uplink.name),
+        accept: (command) => inbox.accept(command),
+        content,
+        append: (record) => outbox.append([record]),
+        clock,
+        log: log.child(uplink.name),
+      }),
+  )
 }
 
 /** when_full: pause_polling. */

@@ -22,7 +22,7 @@ export function attention(parts: AttentionParts): string[] {
     ...ofSalvage(parts.salvage),
     ...ofLimits(parts.keeper),
     ...ofLosses(parts.outbox),
-    ...parts.uplinks.flatMap(({ name, problem }) => (problem ? [`uplink ${name}: ${problem.message}`] : [])),
+    ...parts.uplinks.flatMap(ofUplink),
     ...ofClaims(parts),
     ...deviceAttention(parts.connections, parts.devices),
   ]
@@ -69,6 +69,11 @@ function ofLosses(outbox: Outbox): string[] {
         : []),
     ]
   })
+}
+
+/** Why it sends nothing, then what it cannot do beside. */
+function ofUplink({ name, problem, shortfalls = [] }: UplinkStatus): string[] {
+  return [...(problem ? [problem] : []), ...shortfalls].map((found) => `uplink ${name}: ${withHint(found)}`)
 }
 
 /** What nobody but an operator can end. */

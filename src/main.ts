@@ -4,6 +4,7 @@ import { configOption, type Done, jsonOption, stateDirOption } from './cli/optio
 import { addOutbox } from './cli/outbox/words.ts'
 import { addProfiles } from './cli/profiles/words.ts'
 import type { RunOptions } from './cli/run.ts'
+import { addSendTest } from './cli/send-test/words.ts'
 import { addSimulate } from './cli/simulate/words.ts'
 import { exitStatus, GatewayError } from './errors.ts'
 
@@ -73,6 +74,7 @@ export function createProgram(done: Done): Command {
   addDevices(program, done)
   addProfiles(program, done)
   addOutbox(program, done)
+  addSendTest(program, done)
   addCopies(program, done)
   addDemo(program, done)
   addSimulate(program, done)

@@ -1,4 +1,5 @@
 import { attention } from './attention.ts'
+import type { Clock } from './clock.ts'
 import type { Poller } from './drivers/poller/poller.ts'
 import type { Inbox } from './inbox/inbox.ts'
 import type { LastValues } from './lastvalue/lastvalue.ts'
@@ -16,7 +17,7 @@ export interface Parts {
   readonly settings: Settings
   readonly version: string
   readonly startedMono: number
-  readonly mono: () => number
+  readonly clock: Clock
   readonly storage: StorageThread
   readonly outbox: Outbox
   readonly keeper: Keeper
@@ -31,7 +32,7 @@ export interface Parts {
 export function overview(parts: Parts): Status {
   const { settings, storage, outbox, inbox } = parts
   const connections = parts.pollers.map((poller) => poller.status().connection)
-  const devices = parts.pollers.flatMap((poller) => deviceStatus(poller, parts.lastValues, parts.mono()))
+  const devices = parts.pollers.flatMap((poller) => deviceStatus(poller, parts.lastValues, parts.clock.mono()))
   const uplinks = parts.uplinks.map((uplink) => uplinkStatus(uplink, outbox))
   const absent = absentOf(outbox)
   const salvage = parts.salvage.progress()
@@ -41,7 +42,7 @@ export function overview(parts: Parts): Status {
     version: parts.version,
     epoch: outbox.epoch,
     pid: process.pid,
-    uptimeMs: parts.mono() - parts.startedMono,
+    uptimeMs: parts.clock.mono() - parts.startedMono,
     clockKnown: outbox.boots.current.known,
     connections,
     devices,

@@ -80,7 +80,10 @@ export interface UplinkStatus {
   readonly sinceMs: number
   /** It is handed no records until an operator resumes it. */
   readonly paused?: boolean
-  readonly problem?: { readonly code: string; readonly message: string }
+  /** Why it is not online, or what it cannot send although it is. */
+  readonly problem?: { readonly code: string; readonly message: string; readonly hint?: string }
+  /** What it was asked to do and cannot, while records go on: a subscription that was refused, for one. Absent: nothing. */
+  readonly shortfalls?: readonly { readonly code: string; readonly message: string; readonly hint?: string }[]
   readonly nextTryInMs?: number
   /** Numbers of this epoch and of earlier ones that are not settled (P4). */
   readonly issued: number
@@ -94,8 +97,19 @@ export interface UplinkStatus {
   readonly window: number
   readonly oldestPendingAgeMs?: number
   readonly lastAckAgeMs?: number
+  /** From the making of the newest record the cloud took to its acknowledgement. Absent before the first fresh one. */
+  readonly deliveryDelayMs?: number
   readonly connects: number
   readonly connectFailures: number
+  /** Messages sent since the start, and the bytes of their payloads; what is sent again counts again. */
+  readonly sentMessages?: number
+  readonly sentBytes?: number
+  /** As configured; absent: oldest_first. */
+  readonly order?: 'live_first'
+  /** As configured; absent: at_least_once. */
+  readonly delivery?: 'at_most_once'
+  /** What it may send, as configured or as the server made it learn; absent: no limit. */
+  readonly pace?: { readonly messagesPerSecond?: number; readonly bytesPerSecond?: number }
 }
 
 export interface OutboxStatus {

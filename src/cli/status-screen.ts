@@ -1,5 +1,5 @@
 import type { ConnectionStatus, DeviceStatus, InboxStatus, PointStatus, Status, UplinkStatus } from '../status.ts'
-import { formatAge, formatCount, formatDuration, formatNumberOf, formatSize } from './format.ts'
+import { formatAge, formatCount, formatDuration, formatNumberOf, formatRate, formatSize } from './format.ts'
 import { table } from './table.ts'
 
 /** Commands listed one by one; beyond it they are only counted. */
@@ -23,8 +23,8 @@ export function statusScreen(status: Status): string[] {
     ...table([['DEVICES', 'state', 'reply', 'last values'], ...status.devices.map(deviceRow)]),
     '',
     ...table([
-      ['UPLINKS', 'type', 'state', 'acked', 'queued', 'oldest', 'delivered', ''],
-      ...status.uplinks.map(uplinkRow),
+      ['UPLINKS', 'type', 'state', 'acked', 'delay', 'queued', 'oldest', 'delivered', ''],
+      ...status.uplinks.map((uplink) => uplinkRow(uplink, status.attention)),
     ]),
     '',
     ...table([['OUTBOX', outboxText(status)], ['INBOX', inboxText(status.inbox)], ...waitingRows(status.inbox)]),
@@ -102,25 +102,46 @@ function deviceProblem(device: DeviceStatus): string {
   return `${device.name} offline ${formatDuration(device.sinceMs)}${reason}${retry}`
 }
 
-function uplinkRow(uplink: UplinkStatus): string[] {
+function uplinkRow(uplink: UplinkStatus, told: readonly string[]): string[] {
   const state = uplink.state === 'offline' ? 'OFFLINE' : uplink.state
-  const problems: string[] = uplink.paused ? ['paused by an operator'] : []
-  if (uplink.problem !== undefined && uplink.state !== 'online') {
-    const retry = uplink.nextTryInMs === undefined ? '' : `, retry in ${formatDuration(uplink.nextTryInMs)}`
-    problems.push(`${uplink.problem.message}${retry}`)
-  }
-  if (uplink.rejected > 0) problems.push(`${formatCount(uplink.rejected)} rejected by the server`)
-  if (uplink.dropped > 0) problems.push(`${formatCount(uplink.dropped)} dropped`)
   return [
     uplink.name,
-    uplink.type,
+    typeText(uplink),
     `${state} ${formatDuration(uplink.sinceMs)}`,
     formatAge(uplink.lastAckAgeMs),
+    uplink.deliveryDelayMs === undefined ? '-' : formatDuration(uplink.deliveryDelayMs),
     formatCount(uplink.pending),
     uplink.oldestPendingAgeMs === undefined ? '-' : formatDuration(uplink.oldestPendingAgeMs),
     formatCount(uplink.delivered),
-    remark(problems),
+    remark(uplinkProblems(uplink, told)),
   ]
+}
+
+/** What is told above in full has only its code here. */
+function uplinkProblems(uplink: UplinkStatus, told: readonly string[]): string[] {
+  const { paused, problem, shortfalls = [], nextTryInMs, rejected, dropped } = uplink
+  const textOf = ({ code, message }: NonNullable<UplinkStatus['problem']>) =>
+    told.some((sentence) => sentence.includes(message)) ? `${code}, see above` : message
+  const retry = nextTryInMs === undefined ? '' : `, retry in ${formatDuration(nextTryInMs)}`
+  return [
+    ...(paused ? ['paused by an operator'] : []),
+    ...(problem === undefined ? [] : [`${textOf(problem)}${retry}`]),
+    ...shortfalls.map(textOf),
+    ...(rejected > 0 ? [`${formatCount(rejected)} rejected by the server`] : []),
+    ...(dropped > 0 ? [`${formatCount(dropped)} dropped`] : []),
+  ]
+}
+
+/** Its type, and how it sends where that is not everything in order, twice if need be, and as fast as it goes. */
+function typeText({ type, order, delivery, pace }: UplinkStatus): string {
+  const parts = [
+    type,
+    ...(order === undefined ? [] : ['live first']),
+    ...(delivery === undefined ? [] : ['at most once']),
+    ...(pace?.messagesPerSecond === undefined ? [] : [`${formatRate(pace.messagesPerSecond)}/s`]),
+    ...(pace?.bytesPerSecond === undefined ? [] : [`${formatSize(pace.bytesPerSecond)}/s`]),
+  ]
+  return parts.join(', ')
 }
 
 function outboxText({ outbox, storage }: Status): string {

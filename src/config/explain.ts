@@ -86,7 +86,7 @@ function wrongValue(issue: Issue): Finding {
   const inner = issue.code === 'invalid_key' ? issue.issues[0] : undefined
   const [message = '', hint] = (inner ?? issue).message.split('\n')
   const path = keysOf(issue.path)
-  if (soundsSecret(String(path.at(-1)))) {
+  if (soundsSecret(String(path.at(-1))) || path.includes('psk')) {
     return {
       path,
       at: 'value',

@@ -11,6 +11,11 @@ const wide = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f
 const secretKey = /(?<![\w-])(?!secret:\S)[\w-]*(?:pas|pwd|psw|secret|token|credential)[\w-]*["']?\s*[:=]\s*/
 const reference = /["']?(?:secret|env|file):/
 const value = /"(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s"',}#](?:[^,}#\n]*[^\s,}#])?/
+/**
+ * A pre-shared key stands behind the word `key`, as do paths and the places of command keys: those have a dot, a slash or a
+ * colon, a key in hexadecimal (or what should be one) has none.
+ */
+const presharedKey = /(\b(?:key|psk)["']?\s*[:=]\s*["']?)((?:[0-9a-f]{2}[: -])+[0-9a-f]{2}|\w{4,})(?![^\s"',}#])/gi
 const secretValue = new RegExp(`(${secretKey.source})(?!${reference.source})(${value.source})`, 'gi')
 const urlPassword = /(:\/\/[^/@\s:]*:)([^/\s]+)(?=@)/g
 
@@ -41,7 +46,7 @@ export function soundsSecret(key: string): boolean {
 /** The line with secrets replaced by as many asterisks. */
 export function mask(line: string): string {
   const hide = (_: string, before: string, secret: string) => before + '*'.repeat(secret.length)
-  return line.replace(secretValue, hide).replace(urlPassword, hide)
+  return line.replace(secretValue, hide).replace(presharedKey, hide).replace(urlPassword, hide)
 }
 
 function lineOf(text: string, line: number): string {

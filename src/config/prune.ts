@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { ofTheirBranch } from './branches.ts'
 import { valueAt } from './explain.ts'
 import type { Path } from './problem.ts'
 import { type File, file } from './schema/file.ts'
@@ -23,14 +24,15 @@ export function applySchema(value: unknown): SchemaResult {
   const first = file.safeParse(value, { error: wording })
   if (first.success) return { issues: [], usable: first.data }
   let rest = value
-  let issues: readonly z.core.$ZodIssue[] = first.error.issues
+  const found = ofTheirBranch(first.error.issues)
+  let issues: readonly z.core.$ZodIssue[] = found
   for (let round = 0; round < roundsMax; round++) {
     rest = without(rest, issues)
     const again = file.safeParse(rest, { error: wording })
-    if (again.success) return { issues: first.error.issues, usable: again.data }
-    issues = again.error.issues
+    if (again.success) return { issues: found, usable: again.data }
+    issues = ofTheirBranch(again.error.issues)
   }
-  return { issues: first.error.issues, usable: undefined }
+  return { issues: found, usable: undefined }
 }
 
 function without(value: unknown, issues: readonly z.core.$ZodIssue[]): unknown {

@@ -36,6 +36,28 @@ export function checkFilter(template: string): TopicProblem[] {
   return [...problems, ...checkCommon(template)]
 }
 
+/** Does a subscription to the filter bring messages of this topic? */
+export function matchesFilter(topic: string, filter: string): boolean {
+  const levels = topic.split('/')
+  const wanted = filter.split('/')
+  // Wildcards never stand for what belongs to the server (MQTT 5.0, 4.7.2).
+  if (topic.startsWith('$') && /^[+#]/.test(filter)) return false
+  const end = wanted.indexOf('#')
+  if (end < 0 && levels.length !== wanted.length) return false
+  return wanted.every((level, index) => level === '#' || level === '+' || level === levels[index])
+}
+
+/**
+ * The message queue of EMQX that a subscription means: `$queue/NAME`, `$queue/NAME/FILTER` (6.1.1 and later) or
+ * `$q/FILTER`. Undefined: an ordinary subscription.
+ */
+export function queueOf(subscription: string): { readonly name?: string; readonly filter?: string } | undefined {
+  const [first, ...rest] = subscription.split('/')
+  if (first === '$q') return { filter: rest.join('/') }
+  const [name = '', ...filter] = rest
+  return first === '$queue' ? { name, ...(filter.length === 0 ? {} : { filter: filter.join('/') }) } : undefined
+}
+
 /** {gateway} replaced; the others stay. */
 export function fillGateway(template: string, gatewayId: string): string {
   return template.replaceAll('{gateway}', () => gatewayId)

@@ -1,9 +1,8 @@
 /** What the inbox asks of the storage thread, as plain data. */
-import { type CommandState, valueJson } from '../model.ts'
+import { type CommandState, parseJson, valueJson } from '../model.ts'
 import type { Operation } from '../storage/operation.ts'
 import type { Command, Deadline, Highest, Stamp } from './command.ts'
 import type { Now } from './expiry.ts'
-import { parseJson } from './json.ts'
 
 /** A row of the table `command`; names are those of its columns. */
 export interface CommandRow {

@@ -1,6 +1,5 @@
 /** What a sender may put into a command: a plain value, or an object that says more. Pure; nothing here throws. */
-import type { Value } from '../model.ts'
-import { parseJson } from './json.ts'
+import { parseJson, type Value } from '../model.ts'
 
 /** A command is one value and a few words about it; anything larger is a mistake, and would be kept on flash. */
 export const PAYLOAD_BYTES_MAX = 65_536

@@ -1,5 +1,6 @@
 /** The outbox in SQLite, storage thread only: storing a snapshot. */
 import type { Database } from 'better-sqlite3'
+import { prepareSaveAudiences } from './audience-sql.ts'
 import type { CommitArgs, NextRows } from './operations.ts'
 import { rowSum } from './row-sum.ts'
 
@@ -12,11 +13,13 @@ const REMOVE_SLICE = 2_000
 export function prepareCommit(database: Database) {
   const insertRows = prepareInsertRows(database)
   const saveBooks = prepareSaveBooks(database)
+  const saveAudiences = prepareSaveAudiences(database)
   const saveMeta = prepareSaveMeta(database)
   const remove = database.prepare('DELETE FROM record WHERE seq BETWEEN ? AND ?')
   const nextRow = database.prepare('SELECT seq FROM record WHERE seq > ? ORDER BY seq LIMIT 1').pluck()
   const salvages = database.prepare('SELECT 1 FROM salvage LIMIT 1').pluck()
   return (args: CommitArgs): NextRows => {
+    saveAudiences(args)
     insertRows(args)
     saveMeta(args)
     saveBooks(args)
@@ -94,7 +97,7 @@ function prepareSaveBooks(database: Database) {
 function prepareSaveMeta(database: Database) {
   const epoch = database.prepare('INSERT OR REPLACE INTO epoch VALUES (?, ?, ?, ?, ?, ?)')
   const boot = database.prepare('INSERT OR REPLACE INTO boot VALUES (?, ?, ?, ?)')
-  const uplink = database.prepare("INSERT OR IGNORE INTO uplink VALUES (?, ?, '[]', '[]', NULL, 0, '[]')")
+  const uplink = database.prepare("INSERT OR IGNORE INTO uplink VALUES (?, ?, '[]', '[]', NULL, 0, '[]', ?)")
   const absent = database.prepare('UPDATE uplink SET wanted_through = ? WHERE uplink = ?')
   const rename = database.prepare('UPDATE uplink SET name = ? WHERE uplink = ?')
   const control = database.prepare('UPDATE uplink SET paused = ?, replay = ? WHERE uplink = ?')
@@ -110,7 +113,9 @@ function prepareSaveMeta(database: Database) {
       epoch.run(start, tag, gateway, firstSeq, clean ? 1 : 0, through)
     }
     if (args.boot) boot.run(args.boot.boot, args.boot.id, args.boot.offsetMs, args.boot.known ? 1 : 0)
-    for (const added of args.newUplinks ?? []) uplink.run(added.uplink, added.name)
+    for (const added of args.newUplinks ?? []) {
+      uplink.run(added.uplink, added.name, added.past ? JSON.stringify(added.past) : '')
+    }
     for (const renamed of args.renamed ?? []) rename.run(renamed.name, renamed.uplink)
     for (const one of args.controls ?? []) control.run(one.paused ? 1 : 0, JSON.stringify(one.replay), one.uplink)
     for (const number of args.forgetUplinks ?? []) for (const statement of forgetUplink) statement.run(number)

@@ -20,6 +20,8 @@ export interface CursorHost extends ReplayHost {
   settled(by: { wants(target: number): boolean }, seq: number): boolean
   /** So many acknowledgements settled rows that are in the table. */
   storedAcks(count: number): void
+  /** Resolves when everything that was settled so far is on disk. */
+  commit(): Promise<void>
   /** Given up at a limit: its row may still be there for a moment. */
   isGone(seq: number): boolean
   currentBoot(): number

@@ -3,6 +3,6 @@ export interface GivenUp {
   readonly seq: number
   readonly boot: number
   readonly mono: number
-  /** Number of the uplink that alone wants it, or 0. */
+  /** Who wants it (see Audiences). */
   readonly target: number
 }

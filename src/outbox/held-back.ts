@@ -1,3 +1,9 @@
+/**
+ * A record that must be durable before anybody sees it holds up those behind it for this long: longer than any healthy
+ * sync. Beyond it the disk is failing, readings go past it, and it follows when it is durable.
+ */
+export const HOLD_MS_MAX = 5_000
+
 /** A record that was passed over, and the record before it that the uplink wants. */
 export interface Held {
   readonly seq: number
@@ -10,6 +16,8 @@ export class HeldBack {
 
   add(held: Held): void {
     this.#held.push(held)
+    // Two lanes pass over records, each in its own order.
+    this.#held.sort((a, b) => a.seq - b.seq)
   }
 
   /**
@@ -19,6 +27,10 @@ export class HeldBack {
   due(tailFirst: number): Held | undefined {
     const oldest = this.#held[0]
     return oldest && oldest.seq < tailFirst ? oldest : undefined
+  }
+
+  has(seq: number): boolean {
+    return this.#held.some((held) => held.seq === seq)
   }
 
   /** The oldest one is handed out, or is not there any more. */

@@ -1,6 +1,7 @@
 /** The outbox in SQLite, storage thread only: looking at it. Nothing here changes anything. */
 import type { Database } from 'better-sqlite3'
 import type { OperationTable } from '../storage/operation.ts'
+import { prepareWants } from './audience-sql.ts'
 import type { BeforeArgs, InspectArgs, RejectedArgs, RejectedView, Tally, TallyArgs } from './inspect.ts'
 import type { Page } from './operations.ts'
 import { type RecordRow, toColumns } from './page-sql.ts'
@@ -60,13 +61,14 @@ function prepareTally(database: Database) {
 }
 
 function prepareBefore(database: Database) {
-  const before = database
-    .prepare(
-      'SELECT seq FROM record WHERE seq BETWEEN ? AND ? AND (target = 0 OR target = ?) ORDER BY seq DESC LIMIT 1',
-    )
-    .pluck()
-  return ({ seq, uplink }: BeforeArgs): number =>
-    (before.get(seq - LOOKED_AT_MAX, seq - 1, uplink) as number | undefined) ?? 0
+  const before = database.prepare('SELECT seq, target FROM record WHERE seq BETWEEN ? AND ? ORDER BY seq DESC').raw()
+  const wantsOf = prepareWants(database)
+  return ({ seq, uplink }: BeforeArgs): number => {
+    const wants = wantsOf(uplink)
+    const rows = before.iterate(seq - LOOKED_AT_MAX, seq - 1) as Iterable<[number, number]>
+    for (const [found, target] of rows) if (wants(target)) return found
+    return 0
+  }
 }
 
 function prepareRejected(database: Database) {

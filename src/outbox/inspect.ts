@@ -22,7 +22,7 @@ export interface TallyArgs {
   readonly through: number
 }
 
-/** The numbers of the next rows, and the uplink that alone wants each (0: all do). */
+/** The numbers of the next rows, and who wants each (see Audiences). */
 export interface Tally {
   readonly seqs: Float64Array
   readonly targets: Float64Array

@@ -1,6 +1,8 @@
 /** The outbox in SQLite, storage thread only: what a start needs. */
 import type { Database } from 'better-sqlite3'
+import { readAudiences } from './audience-sql.ts'
 import type { Loaded } from './operations.ts'
+import type { PastRule } from './past-filter.ts'
 import type { SalvageNote } from './salvage-operations.ts'
 
 interface EpochRow {
@@ -20,6 +22,7 @@ interface UplinkRow {
   wanted_through: number | null
   paused: number
   replay: string
+  past: string
 }
 
 /** Everything that is needed to go on; constant in the backlog. */
@@ -47,7 +50,9 @@ export function prepareLoad(database: Database) {
       paused: row.paused === 1,
       replay: JSON.parse(row.replay) as [number, number][],
       hasRetries: retries.get(row.uplink) !== undefined,
+      ...(row.past === '' ? {} : { past: JSON.parse(row.past) as PastRule }),
     })),
+    audiences: readAudiences(database),
     accounts: all<Record<string, number>>('SELECT * FROM account').map((row) => ({
       uplink: row['uplink'] ?? 0,
       epoch: row['epoch'] ?? 0,

@@ -12,14 +12,23 @@ interface OldestHost {
   describe(entry: { seq: number; boot: number; mono: number }): Pick<StoredRecord, 'ts'>
 }
 
+interface Reader {
+  readonly number: number
+  wants(target: number): boolean
+}
+
+/** Rows looked at for one that the uplink wants. */
+const ROWS_LOOKED_AT = 100
+
 /** The time of the oldest record that an uplink has not settled, for the status. */
 export class OldestPending {
   readonly #host: OldestHost
-  readonly #uplink: number
-  /** The row that was looked up last. */
-  #found: { readonly seq: number; readonly ts: number | undefined } = { seq: 0, ts: undefined }
+  readonly #uplink: Reader
+  /** What was looked up last: from `seq` on nothing is wanted through `examined`, or the row behind that is of `ts`. */
+  #found = { seq: 0, examined: 0, ts: undefined as number | undefined }
+  #isReading = false
 
-  constructor(host: OldestHost, uplink: number) {
+  constructor(host: OldestHost, uplink: Reader) {
     this.#host = host
     this.#uplink = uplink
   }
@@ -30,21 +39,35 @@ export class OldestPending {
    */
   ts(seq: number): number | undefined {
     const host = this.#host
-    if (seq > host.head()) return undefined
-    const entry = host.tailEntry(Math.max(seq, host.tailFirst()))
-    if (seq >= host.tailFirst() || seq > host.storedThrough()) {
-      return entry && host.describe({ seq, boot: host.currentBoot(), mono: entry.mono }).ts
-    }
-    if (this.#found.seq !== seq) this.#look(seq)
-    return this.#found.ts
+    if (this.#found.seq !== seq) this.#found = { seq, examined: seq - 1, ts: undefined }
+    if (this.#found.ts !== undefined) return this.#found.ts
+    const from = this.#found.examined + 1
+    if (from >= host.tailFirst() || from > host.storedThrough()) return this.#inTail(Math.max(from, host.tailFirst()))
+    if (!this.#isReading) this.#look(from)
+    return undefined
   }
 
-  #look(seq: number): void {
-    this.#found = { seq, ts: undefined }
-    void this.#host.readPage(seq, this.#host.storedThrough(), this.#uplink, 1).then((page) => {
-      const [boot, mono] = [page.boots[0], page.monos[0]]
-      if (boot === undefined || mono === undefined || this.#found.seq !== seq) return
-      this.#found = { seq, ts: this.#host.describe({ seq, boot, mono }).ts }
+  #inTail(from: number): number | undefined {
+    const host = this.#host
+    for (let seq = from; seq <= host.head(); seq += 1) {
+      const entry = host.tailEntry(seq)
+      if (!entry || entry.wantedBy === 0 || !this.#uplink.wants(entry.target)) continue
+      return host.describe({ seq, boot: host.currentBoot(), mono: entry.mono }).ts
+    }
+    return undefined
+  }
+
+  #look(from: number): void {
+    const { seq } = this.#found
+    const through = Math.min(this.#host.storedThrough(), this.#host.tailFirst() - 1)
+    this.#isReading = true
+    void this.#host.readPage(from, through, this.#uplink.number, ROWS_LOOKED_AT).then((page) => {
+      this.#isReading = false
+      if (this.#found.seq !== seq) return
+      const [first, boot, mono] = [page.seqs[0], page.boots[0], page.monos[0]]
+      const isFound = first !== undefined && boot !== undefined && mono !== undefined
+      const ts = isFound ? this.#host.describe({ seq: first, boot, mono }).ts : undefined
+      this.#found = { seq, examined: page.examined, ts }
     })
   }
 }

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import type { NewRecord } from '../model.ts'
 import type { Storage } from '../storage/operation.ts'
+import type { FilterSettings, UplinkSettings } from '../uplink-settings.ts'
 import { Account } from './account.ts'
+import { Audiences } from './audiences.ts'
 import { type Boot, Boots } from './boots.ts'
 import { type Epoch, Epochs } from './epochs.ts'
 import { Ledger } from './ledger.ts'
 import { type Forget, type Loaded, seekQuestion } from './operations.ts'
+import type { PastRule } from './past-filter.ts'
 import { Ranges } from './ranges.ts'
 
 /** Epochs and boots kept at least: a restart loop over years must not grow the database or the start. */
@@ -25,6 +28,9 @@ export interface UplinkIdentity {
   readonly startAt: 'head' | 'tail' | { readonly ts: number } | { readonly seq: number }
   /** The name it had before: it goes on with the cursor of that one, if that is not configured. */
   readonly formerly?: string
+  /** What it wants of the records that are made from now on; of one without a cursor, also of those from before. */
+  readonly filter?: FilterSettings
+  readonly order?: UplinkSettings['order']
 }
 
 export interface StartFacts {
@@ -55,6 +61,9 @@ export interface CursorStart {
   readonly isRenamed: boolean
   /** It was absent and is back. */
   readonly isBack: boolean
+  readonly filter?: FilterSettings
+  readonly order?: UplinkSettings['order']
+  readonly past?: PastRule
 }
 
 export interface Start {
@@ -62,6 +71,9 @@ export interface Start {
   readonly boots: Boots
   readonly ledger: Ledger
   readonly cursors: readonly CursorStart[]
+  readonly audiences: Audiences
+  /** No row refers to the audiences that are stored. */
+  readonly forgetsAudiences: boolean
   /** Highest number of earlier epochs that became durable. */
   readonly storedThrough: number
   /** How the run before ended; nothing: there was none. */
@@ -117,6 +129,8 @@ export function planStart(loaded: Loaded, facts: StartFacts, random = randomByte
     boots,
     ledger: new Ledger(loaded.losses),
     cursors,
+    audiences: new Audiences(loaded.audiences, loaded.lastRow > 0),
+    forgetsAudiences: loaded.lastRow === 0 && loaded.audiences.length > 0,
     storedThrough,
     follows: before ? (before.clean ? 'clean' : 'unclean') : 'nothing',
     ...(forget ? { forget } : {}),
@@ -184,9 +198,16 @@ function startCursors(loaded: Loaded, facts: StartFacts, numbers: Numbers): Curs
       loaded.accounts.filter((entry) => entry.uplink === row.uplink).map((entry) => [entry.epoch, entry.counts]),
     )
     const skipped = new Ranges(row.skipped.filter(([from, to]) => ranges.nextOutside(from) <= to))
-    const { uplink: number, paused, replay, hasRetries } = row
+    const { uplink: number, paused, replay, hasRetries, past } = row
     const books = { number, name, ranges, skipped, account, paused, replay, hasRetries }
-    const base = { ...books, isNew: false, isRenamed: name !== row.name }
+    const identity = configured.get(name)
+    const base = {
+      ...books,
+      ...wishesOf(identity),
+      ...(past ? { past } : {}),
+      isNew: false,
+      isRenamed: name !== row.name,
+    }
     if (!configured.delete(name)) {
       return { ...base, wantedThrough: row.wantedThrough ?? numbers.storedThrough, isBack: false }
     }
@@ -200,9 +221,14 @@ function startCursors(loaded: Loaded, facts: StartFacts, numbers: Numbers): Curs
     number += 1
     // Rather twice than not at all.
     const startAt = loaded.positionsKnown ? uplink.startAt : 'head'
-    cursors.push(newCursor(loaded, { number, name: uplink.name, startAt }, numbers))
+    cursors.push(newCursor(loaded, { ...uplink, number, startAt }, numbers))
   }
   return cursors
+}
+
+/** What the configuration says an uplink is to get. */
+function wishesOf(uplink: UplinkIdentity | undefined): Pick<UplinkIdentity, 'filter' | 'order'> {
+  return { ...(uplink?.filter ? { filter: uplink.filter } : {}), ...(uplink?.order ? { order: uplink.order } : {}) }
 }
 
 /** Old name to new name of uplinks that were renamed in the configuration. */
@@ -241,7 +267,7 @@ function skip(skipped: Ranges, account: Account, numbers: { from: number; to: nu
 
 function newCursor(
   loaded: Loaded,
-  uplink: { readonly number: number; readonly name: string; readonly startAt: UplinkIdentity['startAt'] },
+  uplink: UplinkIdentity & { readonly number: number },
   { epochs, storedThrough }: Numbers,
 ): CursorStart {
   const account = new Account(epochs)
@@ -252,10 +278,11 @@ function newCursor(
     if (begin > epoch.firstSeq) account.addRange(epoch.firstSeq, begin - 1, 'skipped')
     epochs.share(begin, storedThrough, (covered) => account.open(covered.start))
   }
-  const { number, name } = uplink
+  const { number, name, filter } = uplink
   const ranges = new Ranges([[0, begin - 1]])
+  const past = filter && begin <= storedThrough ? { past: { ...filter, through: storedThrough } } : {}
   const idle = { paused: false, replay: [], hasRetries: false, isRenamed: false, isBack: false }
-  return { number, name, ranges, skipped: new Ranges(), account, ...idle, isNew: true }
+  return { number, name, ranges, skipped: new Ranges(), account, ...wishesOf(uplink), ...past, ...idle, isNew: true }
 }
 
 /** The first number of an uplink that has no cursor yet. */

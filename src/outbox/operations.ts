@@ -2,6 +2,7 @@ import type { Operation } from '../storage/operation.ts'
 import type { Counts } from './account.ts'
 import type { Boot } from './boots.ts'
 import type { Epoch } from './epochs.ts'
+import type { PastRule } from './past-filter.ts'
 
 /**
  * What the outbox asks of the storage thread, as plain data. Columns instead of rows: a structured clone of a few long
@@ -11,7 +12,7 @@ import type { Epoch } from './epochs.ts'
 /** Kinds as stored; the order is the format of the database and never changes. */
 export const KINDS = ['data', 'event', 'outcome'] as const
 
-/** Records, one index each. `targets` holds the uplink number that alone wants it, or 0. */
+/** Records, one index each. `targets` says who wants each (see Audiences). */
 export interface RecordColumns {
   readonly seqs: Float64Array
   readonly kinds: Uint8Array
@@ -29,11 +30,24 @@ export interface RecordColumns {
   readonly lengths: Uint32Array
 }
 
+/** The uplinks that do not want the records with the target -audience. */
+export interface AudienceRow {
+  readonly audience: number
+  readonly without: readonly number[]
+}
+
+/** An uplink that has no position yet. */
+export interface NewUplinkRow {
+  readonly uplink: number
+  readonly name: string
+  readonly past?: PastRule
+}
+
 /** The position of one uplink: what it settled. */
 export interface CursorRow {
   readonly uplink: number
   readonly ranges: readonly (readonly [number, number])[]
-  /** Numbers issued while it was absent, as far as no range covers them. */
+  /** Numbers it does not want (any more), or was absent for, as far as no range covers them. */
   readonly skipped: readonly (readonly [number, number])[]
 }
 
@@ -94,7 +108,11 @@ export interface CommitArgs {
   readonly remove?: readonly (readonly [number, number])[]
   readonly boot?: Readonly<Boot>
   readonly epoch?: Epoch & { readonly clean: boolean; readonly through: number }
-  readonly newUplinks?: readonly { readonly uplink: number; readonly name: string }[]
+  readonly newUplinks?: readonly NewUplinkRow[]
+  /** Audiences that are new. */
+  readonly audiences?: readonly AudienceRow[]
+  /** No row refers to any audience that is stored. */
+  readonly forgetAudiences?: boolean
   /** Uplinks that have a new name in the configuration. */
   readonly renamed?: readonly { readonly uplink: number; readonly name: string }[]
   /** Absent uplinks whose claim was given up by hand. */
@@ -138,7 +156,9 @@ export interface Loaded {
     readonly replay: readonly (readonly [number, number])[]
     /** Rejected records of it wait to be tried once more. */
     readonly hasRetries: boolean
+    readonly past?: PastRule
   }[]
+  readonly audiences: readonly AudienceRow[]
   readonly accounts: readonly AccountRow[]
   readonly losses: readonly LossRow[]
   /** Lowest seq among the rejected records, 0 when there is none. */
@@ -163,7 +183,7 @@ export interface PageArgs {
   readonly through: number
   readonly recordsMax: number
   readonly bytesMax: number
-  /** The uplink that reads: rows that only another one wants are left out. */
+  /** The uplink that reads: rows that it does not want are left out. */
   readonly uplink: number
 }
 

@@ -23,6 +23,7 @@ import { formerNotes, planStart, type Start, type StartFacts, startSeqs } from '
 import { loadQuestion } from './operations.ts'
 import { Operator } from './operator.ts'
 import { Reader } from './reader.ts'
+import { Routing } from './routing.ts'
 import { CommitSchedule } from './schedule.ts'
 import { type SnapshotMeta, Snapshots } from './snapshot.ts'
 import { Stored } from './stored.ts'
@@ -46,6 +47,8 @@ export interface OutboxOptions {
   /** Rows that every uplink has are kept for replay until `releaseKept` lets them go. */
   readonly keepsDelivered?: boolean
   readonly start: StartFacts
+  /** With order: live_first, how many records wait in the live lane at most. */
+  readonly liveRecordsMax?: number
   /** What others store in the start transaction, by how the run before ended. */
   readonly withStart?: (follows: Start['follows']) => readonly Operation[]
 }
@@ -69,6 +72,7 @@ export class Outbox {
   readonly #cursors: readonly Cursor[]
   /** Uplinks that are not in the configuration and still have a claim to rows. */
   readonly #absent: Cursor[]
+  readonly #routing: Routing
   readonly #stored: Stored
   /** Resolves when records are handed out: the start is on disk, or the disk failed for some seconds. */
   readonly begun: Promise<void>
@@ -98,12 +102,14 @@ export class Outbox {
     this.#stored = stored
     this.#reader = new Reader(options)
     this.#tail = new Tail(start.storedThrough + 1)
-    const { mono } = options.start
-    const cursors = start.cursors.map(
-      (cursor) => new Cursor(this.supply, { ...cursor, earlierThrough: start.storedThrough, mono }),
-    )
+    const { audiences, storedThrough: earlierThrough } = start
+    const common = { audiences, earlierThrough, mono: options.start.mono, liveRecordsMax: options.liveRecordsMax }
+    const cursors = start.cursors.map((cursor) => new Cursor(this.supply, { ...cursor, ...common }))
     this.#cursors = cursors.filter((cursor) => cursor.wantedThrough === undefined)
     this.#absent = cursors.filter((cursor) => cursor.wantedThrough !== undefined)
+    this.#routing = new Routing(this.#cursors, audiences, (stamp) =>
+      start.boots.wallOf(start.boots.current.boot, stamp),
+    )
     this.#tailLimit = new TailLimit(this.#tail, this.#cursors)
     this.losses = new Losses(start.ledger, () => [...this.#cursors, ...this.#absent], {
       mono: () => this.#clock.mono(),
@@ -139,7 +145,10 @@ export class Outbox {
     const snapshot = this.#snapshots.take({
       epoch: { ...epochs.running, clean: false, through: storedThrough },
       ...(forget ? { forget } : {}),
-      newUplinks: cursors.filter((cursor) => cursor.isNew).map(({ number, name }) => ({ uplink: number, name })),
+      forgetAudiences: this.#start.forgetsAudiences,
+      newUplinks: cursors
+        .filter((cursor) => cursor.isNew)
+        .map(({ number, name, past }) => ({ uplink: number, name, ...(past ? { past } : {}) })),
       renamed: cursors.filter((cursor) => cursor.isRenamed).map(({ number, name }) => ({ uplink: number, name })),
       absent: cursors
         .filter((cursor) => cursor.wantedThrough !== undefined || cursor.isBack)
@@ -169,6 +178,10 @@ export class Outbox {
 
   get boots(): Start['boots'] {
     return this.#start.boots
+  }
+
+  get audiences(): Start['audiences'] {
+    return this.#start.audiences
   }
 
   /** The table cannot be read; what is in memory is still delivered. */
@@ -272,6 +285,7 @@ export class Outbox {
 
   #discard(record: GivenUp, reason: LossReason): void {
     this.losses.book(record, reason)
+    for (const cursor of this.#cursors) cursor.givenUp(record.seq)
     const entry = this.#tail.get(record.seq)
     if (!entry || entry.committing) this.#stored.giveUp([record.seq])
     if (entry) this.#tail.abandon(entry)
@@ -335,9 +349,8 @@ export class Outbox {
   }
 
   #push(record: NewRecord, held = false): void {
-    const only = record.to === undefined ? undefined : this.#cursors.find((cursor) => cursor.name === record.to)
-    const target = record.to === undefined ? 0 : (only?.number ?? -1)
-    const uplinks = record.to === undefined ? this.#cursors.length : only ? 1 : 0
+    const target = this.#routing.targetOf(record)
+    const uplinks = this.#cursors.reduce((count, cursor) => (cursor.wants(target) ? count + 1 : count), 0)
     const entry = this.#tail.push({
       kind: record.kind,
       source: record.source,
@@ -350,8 +363,10 @@ export class Outbox {
       wantedBy: uplinks + (this.#keepsDelivered ? 1 : 0),
       held,
     })
-    if (target === 0) return
-    for (const cursor of this.#cursors) if (!cursor.wants(target)) cursor.account.add(entry.seq, 'notWanted')
+    for (const cursor of this.#cursors) {
+      if (cursor.wants(target)) cursor.appended(entry)
+      else cursor.account.add(entry.seq, 'notWanted')
+    }
   }
 
   /** The disk is slow, full or failing and memory is bounded. */
@@ -360,6 +375,7 @@ export class Outbox {
     const excess = this.#tailLimit.takeExcess()
     for (const { seq, mono, target, committing } of excess) {
       this.losses.book({ seq, boot, mono, target }, 'memory')
+      for (const cursor of this.#cursors) cursor.givenUp(seq)
       if (committing) this.#stored.giveUp([seq])
     }
     if (excess.some(({ committing }) => committing)) this.#snapshots.leaveOutGivenUp()

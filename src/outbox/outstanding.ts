@@ -13,6 +13,11 @@ export class Outstanding {
     this.#start = 0
   }
 
+  /** How many there are at most: those behind the oldest may be settled. */
+  get size(): number {
+    return this.#seqs.length - this.#start
+  }
+
   /** The oldest one; undefined when there is none. */
   get first(): number | undefined {
     return this.#seqs[this.#start]

@@ -1,5 +1,6 @@
 /** The outbox in SQLite, storage thread only: reading rows. */
 import type { Database } from 'better-sqlite3'
+import { prepareWants } from './audience-sql.ts'
 import type { OldestArgs, OldestRows, Page, PageArgs, RecordColumns, SeekArgs } from './operations.ts'
 import { RowDamagedError, rowSum } from './row-sum.ts'
 import { toTexts } from './texts.ts'
@@ -29,6 +30,7 @@ export function preparePage(database: Database) {
      WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?`,
   )
   const rowBehind = prepareRowBehind(database)
+  const wantsOf = prepareWants(database)
   let bodyBytes = BODY_BYTES_GUESS
   return ({ from, through, uplink, recordsMax, bytesMax }: PageArgs): Page => {
     const limit = Math.max(1, Math.min(recordsMax, Math.floor(bytesMax / bodyBytes)))
@@ -36,7 +38,8 @@ export function preparePage(database: Database) {
     const rows = select.all(from, end, limit) as RecordRow[]
     for (const row of rows) assertWhole(row)
     const last = rows.at(-1)?.seq
-    const page = toColumns(rows.filter(({ target }) => target === 0 || target === uplink))
+    const wants = wantsOf(uplink)
+    const page = toColumns(rows.filter(({ target }) => wants(target)))
     if (page.lengths.length > 0) bodyBytes = Math.max(1, page.text.length / page.lengths.length)
     if (rows.length === limit) return { ...page, examined: last ?? end }
     // Beyond the numbers that were looked at there may be a long gap: the reader goes on where the next row is.

@@ -39,7 +39,16 @@ export class Ranges {
       end += 2
     }
     first = Math.min(first, bounds.length)
-    bounds.splice(first, end - first, mergedFrom, mergedTo)
+    if (end - first === 2) {
+      // One range grows, as it does with each of many answers in a hole: nothing is moved.
+      bounds[first] = mergedFrom
+      bounds[first + 1] = mergedTo
+    } else bounds.splice(first, end - first, mergedFrom, mergedTo)
+  }
+
+  /** Takes out the ranges that end at or below `seq`. */
+  forgetThrough(seq: number): void {
+    this.#bounds.splice(0, this.#indexFrom(seq + 1))
   }
 
   has(seq: number): boolean {

@@ -24,6 +24,8 @@ export class Replay {
   readonly #host: ReplayHost
   readonly #uplink: number
   readonly #account: Account
+  /** Does it want the row, as far as it can tell by itself? */
+  readonly #isWanted: (row: PageRow) => boolean
   /** Kept rows to send again: closed ranges, in order. */
   #ranges: (readonly [number, number])[]
   /** Of these, what was acknowledged in this run, or has no row any more. */
@@ -50,6 +52,7 @@ export class Replay {
       readonly account: Account
       readonly ranges: readonly (readonly [number, number])[]
       readonly hasRetries: boolean
+      readonly isWanted: (row: PageRow) => boolean
     },
   ) {
     this.#host = host
@@ -57,6 +60,7 @@ export class Replay {
     this.#account = options.account
     this.#ranges = [...options.ranges]
     this.#hasRetries = options.hasRetries
+    this.#isWanted = options.isWanted
   }
 
   /** Kept rows of [from, through] are to be sent again. */
@@ -156,6 +160,10 @@ export class Replay {
     let previous: number | undefined
     eachRow(page, (row) => {
       if (again === 'retry' ? this.#isTried(row.seq) : this.#done.has(row.seq)) return
+      if (again === 'replay' && !this.#isWanted(row)) {
+        this.#done.add(row.seq, row.seq)
+        return
+      }
       if (again === 'retry') this.#retrying.add(row.seq)
       this.#buffer.push(this.#record(row, again, again === 'replay' ? previous : undefined))
       previous = row.seq

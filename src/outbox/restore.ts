@@ -7,7 +7,7 @@ import { restoreOperation } from './salvage-operations.ts'
  * part of the next snapshot, too.
  */
 export function everythingKnown(outbox: Outbox): Operation<void> {
-  const { epochs, boots, losses } = outbox
+  const { epochs, boots, losses, audiences } = outbox
   const head = outbox.head()
   const all = [...outbox.cursors, ...outbox.absent]
   return restoreOperation({
@@ -15,7 +15,8 @@ export function everythingKnown(outbox: Outbox): Operation<void> {
     boots: boots.all.map((boot) => ({ ...boot })),
     head,
     commit: {
-      newUplinks: all.map(({ number, name }) => ({ uplink: number, name })),
+      newUplinks: all.map(({ number, name, past }) => ({ uplink: number, name, ...(past ? { past } : {}) })),
+      audiences: audiences.all,
       cursors: all.map(({ number, ranges, skipped }) => ({
         uplink: number,
         ranges: ranges.toJSON(),

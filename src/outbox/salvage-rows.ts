@@ -6,6 +6,8 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Database } from 'better-sqlite3'
+import { readAudiences, repairAudiences } from './audience-sql.ts'
+import { Audiences } from './audiences.ts'
 import { Ranges } from './ranges.ts'
 import { rowSum, type SummedRow } from './row-sum.ts'
 import type { SalvageNote } from './salvage-operations.ts'
@@ -32,6 +34,7 @@ interface UplinkRow {
   readonly skipped: string
   readonly wanted_through: number | null
   readonly replay: string
+  readonly past: string
 }
 
 /** Distance to numbers that may have been issued although nothing of them can be read. */
@@ -43,6 +46,7 @@ export const outboxSalvage = {
 
   repair(database: Database, found: Found): string {
     const positionsKnown = !dropUnreadablePositions(database) && found.isComplete('uplink')
+    repairAudiences(database, found.isComplete('audience'))
     const uplinks = uplinksOf(database)
     const known = highestKnown(database, uplinks, found.last.key)
     const isCertain = found.isComplete('epoch') && (endedCleanly(database) || (found.last.isCertain && positionsKnown))
@@ -64,7 +68,8 @@ export const outboxSalvage = {
   judge(database: Database, note: string): (row: Readonly<Record<string, unknown>>) => Verdict {
     const { through, bootsKnown, positionsKnown } = JSON.parse(note) as SalvageNote
     const boots = new Set(database.prepare('SELECT boot FROM boot').pluck().all())
-    const claims = uplinksOf(database).map(toClaim)
+    const audiences = new Audiences(readAudiences(database))
+    const claims = uplinksOf(database).map((row) => toClaim(row, audiences))
     return (row) => {
       const seq = Number(row['seq'])
       const target = Number(row['target'])
@@ -74,7 +79,7 @@ export const outboxSalvage = {
         Number(row['kind']) >= 0 &&
         Number(row['kind']) <= LAST_KIND &&
         (boots.has(row['boot']) || !bootsKnown) &&
-        target >= -1 &&
+        Number.isSafeInteger(target) &&
         isWhole(row)
       if (!isPlausible) return 'implausible'
       // An uplink whose position was lost may want everything, so nothing is left behind.
@@ -103,18 +108,18 @@ function isBody(body: string): boolean {
 
 function uplinksOf(database: Database): UplinkRow[] {
   return database
-    .prepare('SELECT uplink, ranges, skipped, wanted_through, replay FROM uplink ORDER BY uplink')
+    .prepare('SELECT uplink, ranges, skipped, wanted_through, replay, past FROM uplink ORDER BY uplink')
     .all() as UplinkRow[]
 }
 
 /** What one uplink still wants of the stored rows. */
-function toClaim(row: UplinkRow): (seq: number, target: number) => boolean {
+function toClaim(row: UplinkRow, audiences: Audiences): (seq: number, target: number) => boolean {
   const settled = new Ranges(JSON.parse(row.ranges) as [number, number][])
   const skipped = new Ranges(JSON.parse(row.skipped) as [number, number][])
   const replay = new Ranges(JSON.parse(row.replay) as [number, number][])
   const last = row.wanted_through ?? Number.POSITIVE_INFINITY
   return (seq, target) => {
-    if (target !== 0 && target !== row.uplink) return false
+    if (!audiences.includes(row.uplink, target)) return false
     return replay.has(seq) || (seq <= last && !settled.has(seq) && !skipped.has(seq))
   }
 }
@@ -122,7 +127,9 @@ function toClaim(row: UplinkRow): (seq: number, target: number) => boolean {
 /** A position that is no list of ranges would keep the agent from starting. Answers whether there was one. */
 function dropUnreadablePositions(database: Database): boolean {
   const remove = database.prepare('DELETE FROM uplink WHERE uplink = ?')
-  const unreadable = uplinksOf(database).filter((row) => ![row.ranges, row.skipped, row.replay].every(isRanges))
+  const unreadable = uplinksOf(database).filter(
+    (row) => ![row.ranges, row.skipped, row.replay].every(isRanges) || !isPast(row.past),
+  )
   for (const { uplink } of unreadable) remove.run(uplink)
   return unreadable.length > 0
 }
@@ -131,6 +138,16 @@ function isRanges(text: string): boolean {
   try {
     const pairs = JSON.parse(text)
     return Array.isArray(pairs) && pairs.every((pair) => Array.isArray(pair) && pair.every(Number.isSafeInteger))
+  } catch {
+    return false
+  }
+}
+
+function isPast(text: string): boolean {
+  if (text === '') return true
+  try {
+    const { through, devices = [], thinToMs = 1 } = JSON.parse(text)
+    return Number.isSafeInteger(through) && Array.isArray(devices) && thinToMs > 0
   } catch {
     return false
   }

@@ -14,7 +14,9 @@ export const salvageOutboxOperations: OperationTable = {
 
 /** What memory knows is complete and newer than anything that was read of the damaged file. */
 function prepareRestore(database: Database) {
-  const clear = ['epoch', 'boot', 'uplink', 'account', 'loss'].map((table) => database.prepare(`DELETE FROM ${table}`))
+  const clear = ['epoch', 'boot', 'uplink', 'account', 'loss', 'audience'].map((table) =>
+    database.prepare(`DELETE FROM ${table}`),
+  )
   const epoch = database.prepare('INSERT INTO epoch VALUES (?, ?, ?, ?, 0, ?)')
   const boot = database.prepare('INSERT INTO boot VALUES (?, ?, ?, ?)')
   const note = database.prepare(

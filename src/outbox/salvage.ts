@@ -89,7 +89,7 @@ export class Salvage {
   begin(): readonly Operation[] {
     this.#rounds += 1
     this.#holdReads()
-    for (const cursor of this.#outbox.cursors) cursor.discardReadAhead()
+    for (const cursor of this.#outbox.cursors) cursor.readAgain()
     this.#run()
     return [everythingKnown(this.#outbox)]
   }

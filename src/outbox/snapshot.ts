@@ -20,7 +20,10 @@ import { toTexts } from './texts.ts'
 const REJECTED_WAITING_MAX = 10_000
 
 /** What the start, an uplink that goes, or the end adds to a snapshot. */
-export type SnapshotMeta = Pick<CommitArgs, 'epoch' | 'newUplinks' | 'absent' | 'forget' | 'renamed' | 'forgetUplinks'>
+export type SnapshotMeta = Pick<
+  CommitArgs,
+  'epoch' | 'newUplinks' | 'absent' | 'forget' | 'forgetAudiences' | 'renamed' | 'forgetUplinks'
+>
 
 interface SnapshotParts {
   readonly start: Start
@@ -72,12 +75,13 @@ export class Snapshots {
   take(meta: SnapshotMeta = {}): Operation<void> {
     const { start, tail, stored, cursors, absent } = this.#parts
     const entries = tail.takeUnstored()
-    const { boots, ledger } = start
+    const { boots, ledger, audiences } = start
     const removal = stored.takeRemovable(cursors, absent)
     const changes: CommitArgs = {
       ...meta,
       ...cursorRows([...cursors, ...absent]),
       ...ledger.take(),
+      audiences: audiences.takeUnstored(),
       ...(boots.changed ? { boot: { ...boots.current } } : {}),
       rejected: this.#rejected.splice(0),
       retried: this.#retried,

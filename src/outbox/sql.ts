@@ -6,6 +6,7 @@
  * is derived from rows and cursors instead of being counted in a row of its own.
  */
 import type { OperationTable } from '../storage/operation.ts'
+import { audienceSchema } from './audience-sql.ts'
 import { prepareCommit } from './commit-sql.ts'
 import { limitsOperations, limitsSchema } from './limits-sql.ts'
 import { prepareLoad } from './load-sql.ts'
@@ -26,7 +27,7 @@ export const outboxSchema: readonly string[] = [
    ) STRICT`,
   `CREATE TABLE uplink (
      uplink INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, ranges TEXT NOT NULL, skipped TEXT NOT NULL,
-     wanted_through INTEGER, paused INTEGER NOT NULL, replay TEXT NOT NULL
+     wanted_through INTEGER, paused INTEGER NOT NULL, replay TEXT NOT NULL, past TEXT NOT NULL
    ) STRICT`,
   `CREATE TABLE account (
      uplink INTEGER NOT NULL, epoch INTEGER NOT NULL, delivered INTEGER NOT NULL, dropped INTEGER NOT NULL,
@@ -42,6 +43,7 @@ export const outboxSchema: readonly string[] = [
      boot INTEGER NOT NULL, mono INTEGER NOT NULL, source TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (uplink, seq)
    ) STRICT, WITHOUT ROWID`,
   'CREATE INDEX rejected_retry ON rejected (uplink, seq) WHERE retry = 1',
+  ...audienceSchema,
   ...limitsSchema,
 ]
 

@@ -100,6 +100,10 @@ export class Supply implements CursorHost {
     this.#the.schedule.storedAck(count)
   }
 
+  commit(): Promise<void> {
+    return this.#the.schedule.now()
+  }
+
   isGone(seq: number): boolean {
     return this.#the.stored.isGone(seq)
   }

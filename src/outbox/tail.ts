@@ -7,7 +7,7 @@ export interface TailEntry {
   readonly source: string
   readonly body: string
   readonly mono: number
-  /** Number of the uplink that alone wants it; 0: all do. */
+  /** Who wants it (see Audiences). */
   readonly target: number
   /** Age in ms beyond which nobody wants it late; 0: never. */
   readonly expires: number

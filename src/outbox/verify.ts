@@ -92,6 +92,7 @@ class Frozen {
       skipped: new Ranges(position.skipped.toJSON()),
       books: new Map([...position.account.entries()].map(([epoch, counts]) => [epoch, { ...counts }])),
       waiting: new Map(),
+      wants: (target) => position.wants(target),
     }))
     for (let seq = view.tailFirst; seq <= view.head; seq += 1) {
       const entry = view.tailEntry(seq)

@@ -4,6 +4,7 @@
  */
 import type { StoredRecord } from '../model.ts'
 import { Account } from './account.ts'
+import { Audiences } from './audiences.ts'
 import { Boots } from './boots.ts'
 import { Epochs } from './epochs.ts'
 import type { Loaded } from './operations.ts'
@@ -19,6 +20,8 @@ export interface Position {
   readonly account: Account
   /** Set for an uplink that is not in the configuration: the newest number it has a claim to. */
   readonly wantedThrough: number | undefined
+  /** Does it want records with this target (see Audiences)? */
+  wants(target: number): boolean
 }
 
 /** The parts of the running outbox, or their likes made from a file. */
@@ -50,6 +53,7 @@ export function storedView(
   now: { readonly boot: string; readonly mono: number; readonly wall: number },
 ): View {
   const epochs = new Epochs(loaded.epochs)
+  const audiences = new Audiences(loaded.audiences)
   const positions = loaded.uplinks.map((row) => {
     const entries = loaded.accounts.filter((entry) => entry.uplink === row.uplink)
     return {
@@ -62,6 +66,7 @@ export function storedView(
         entries.map((entry) => [entry.epoch, entry.counts]),
       ),
       wantedThrough: row.wantedThrough ?? undefined,
+      wants: (target: number) => audiences.includes(row.uplink, target),
     }
   })
   const head = Math.max(
@@ -89,7 +94,7 @@ export function storedView(
 
 /** Is this record one that the uplink wants and has not settled? */
 export function isPending(position: Position, seq: number, target: number): boolean {
-  if (target !== 0 && target !== position.number) return false
+  if (!position.wants(target)) return false
   if (position.wantedThrough !== undefined && seq > position.wantedThrough) return false
   return !position.ranges.has(seq) && !position.skipped.has(seq)
 }

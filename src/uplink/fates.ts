@@ -1,4 +1,4 @@
-import type { Closed, Fate } from './transport.ts'
+import type { Closed, Fate, Shortfall } from './transport.ts'
 
 /**
  * What each answer of an MQTT server means for us: pure tables. Codes are those of MQTT 5.0 section 2.4 and of MQTT 3.1.1
@@ -11,11 +11,12 @@ const UNEXPLAINED_TRIES_MAX = 8
 const UNEXPLAINED_PAUSE_MS = 1_000
 /** First pause after "quota exceeded": rates are counted per second by the brokers that have them. */
 const QUOTA_PAUSE_MS = 1_000
-/** A missing permission is granted by a human: asking every second only fills the server's log. */
-const PERMISSION_PAUSE_MS = 60_000
+/** A missing permission, or a topic the server does not want, is corrected by a human: asking every second only fills its log. */
+const TOPIC_PAUSE_MS = 60_000
 
-/** One object for every success, because there are as many of them as records. */
+/** One object for every success of a kind, because there are as many of them as records. */
 const ACCEPTED: Fate = { fate: 'accepted' }
+const UNHEARD: Fate = { fate: 'accepted', unheard: true }
 
 /** MQTT 5.0 section 2.4, as far as a server sends them. */
 const NAMES: Readonly<Record<number, string>> = {
@@ -38,6 +39,7 @@ const NAMES: Readonly<Record<number, string>> = {
   143: 'topic filter invalid',
   144: 'topic name invalid',
   145: 'packet identifier in use',
+  146: 'packet identifier not found',
   147: 'receive maximum exceeded',
   148: 'topic alias invalid',
   149: 'packet too large',
@@ -69,17 +71,27 @@ export function pubackFate(code: number, said?: string): Fate {
   const reason = () => `${codeName(code)}${said ? `, "${said}"` : ''}`
   switch (code) {
     case 0x00:
+      return ACCEPTED
     // 0x10: no subscriber now. An EMQX queue has stored the message all the same, and a plain broker would have
     // answered 0x00 before MQTT 5: either way the server has taken it.
     case 0x10:
-      return ACCEPTED
+      return UNHEARD
+    // The topic is at fault and not the record: it waits until the rights, or our configuration, are corrected.
     case 0x87:
-      return { fate: 'kept', reason: reason(), delayMs: PERMISSION_PAUSE_MS }
+    case 0x90:
+      return { fate: 'kept', reason: reason(), delayMs: TOPIC_PAUSE_MS, onlyTopic: true }
     case PACKET_ID_IN_USE:
       return { fate: 'kept', reason: reason() }
+    // 0x93 and 0x96 are for DISCONNECT by the standard, but what they mean in an answer is clear.
+    case 0x93:
+    case 0x96:
     case 0x97:
       return { fate: 'kept', reason: reason(), delayMs: QUOTA_PAUSE_MS, shrinkWindow: true }
-    case 0x90:
+    // Nothing is wrong with the message; the server says that it cannot now.
+    case 0x88:
+    case 0x89:
+    case 0x8b:
+      return { fate: 'kept', reason: reason(), delayMs: UNEXPLAINED_PAUSE_MS }
     // Not for a PUBACK by the standard; mosquitto answers so to what is above its message_size_limit.
     case 0x95:
     case 0x99:
@@ -125,13 +137,21 @@ export function disconnectClosed(code: number, said?: string): Closed {
   return closed(code, 'the server ended the connection', said)
 }
 
-/** SUBACK with a failure code, of MQTT 5 or 3.1.1 (only 0x80). */
-export function subackClosed(code: number, filter: string): Closed {
-  const hurry = code === 0x97 ? 'soon' : 'slow'
+/** What to do about a refused subscription. */
+const SUBSCRIBE_HINTS: Readonly<Record<number, string>> = {
+  135: 'allow the gateway to subscribe there, or correct commands.subscribe',
+  143: 'correct commands.subscribe: the server does not take this filter',
+  151: 'raise the limit of subscriptions or of queues on the server',
+  158: 'this server has no shared subscriptions: write the filter without $share',
+  162: 'this server has no wildcards in subscriptions: write the topic in full',
+}
+
+/** SUBACK with a failure code, of MQTT 5 or 3.1.1 (only 0x80): no commands come, but records go. */
+export function subackShortfall(code: number, filter: string): Shortfall {
   return {
     reason: `subscribe_${code}`,
     detail: `the server refused the subscription to ${filter}: ${codeName(code)}`,
-    hurry,
+    hint: SUBSCRIBE_HINTS[code] ?? 'see what the server allows this user to subscribe to (commands.subscribe)',
   }
 }
 

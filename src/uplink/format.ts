@@ -11,10 +11,11 @@ export interface Piece {
 
 /**
  * CONTRACT: what records look like to the cloud. A format is pure: the same record gives the same pieces, but for what is
- * known only when sending (time, late). Who forms messages, batches, compresses, sends and counts is the sender.
+ * known only when sending (time, late). It never fails: what it cannot read it sends as json. Who forms messages, batches,
+ * compresses, sends and counts is the sender.
  */
 export interface Format {
-  /** MQTT 5 content type of the payloads. */
+  /** MQTT 5 content type of what readings become; events and results are JSON in every format. */
   readonly contentType: string
   /** How pieces of one topic share a message; absent: each piece is a message. */
   readonly batch?: {
@@ -23,7 +24,8 @@ export interface Format {
     join(pieces: readonly Payload[]): Payload
   }
   /**
-   * The pieces of one record. It is delivered when the cloud has taken all of them; a record without any is delivered at once.
+   * The pieces of one record, each on a topic of its own. It is delivered when the cloud has taken all of them; a record
+   * without any is delivered at once.
    */
   pieces(record: StoredRecord): readonly Piece[]
 }

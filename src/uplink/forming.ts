@@ -205,6 +205,6 @@ class Contents {
   }
 }
 
-export function byteLength(payload: Payload): number {
+function byteLength(payload: Payload): number {
   return typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length
 }

@@ -1,45 +1,41 @@
+import { lengthBytes, writeLength } from './mqtt-bytes.ts'
+import { FIXED_HEADER_BYTES_MAX, type Head, Heads, type HeadTerms, headBytes, PACKET_ID_BYTES } from './mqtt-heads.ts'
+import { idPropertyBytes, writeIdProperty } from './mqtt-properties.ts'
+import type { Message } from './transport.ts'
+
 /**
- * The two MQTT packets that are written once per record, encoded by hand: PUBLISH at QoS 1 (MQTT 5.0 section 3.3) and
- * PUBACK with success (section 3.4). Many packets share one chunk and one write to the socket; the library writes each
+ * The MQTT packets that are written once per record, encoded by hand: PUBLISH (MQTT 5.0 section 3.3), PUBACK and PUBREC
+ * with success (sections 3.4 and 3.5). Many packets share one chunk and one write to the socket; the library writes each
  * in six pieces.
  */
 
-/** MQTT 5.0 section 1.5.4: strings have a length of two bytes. */
-const STRING_BYTES_MAX = 65_535
 /** MQTT 5.0 section 1.5.5: the remaining length has four bytes of seven bits. */
 export const REMAINING_LENGTH_MAX = 268_435_455
-/** Fixed header at most: one byte of type, four of length. */
-const FIXED_HEADER_BYTES_MAX = 5
-/** QoS 1, not retained, not a duplicate. */
-const PUBLISH_QOS_1 = 0x32
-const CONTENT_TYPE_PROPERTY = 0x03
+const PUBLISH = 0x30
+const QOS_1 = 0x02
+const RETAIN = 0x01
 /** One write to the socket; larger ones gain nothing and smaller ones cost a system call each. */
 const CHUNK_BYTES = 65_536
-/** Topics remembered in encoded form. */
-const TOPICS_MAX = 4_096
 
-/** Protocol level in the packets. */
-export type ProtocolVersion = 4 | 5
-
-/** Everything between the fixed header and the payload, with a hole for the packet id at `idAt`. */
-interface Head {
-  readonly bytes: Uint8Array
-  readonly idAt: number
+export interface PublishTerms extends HeadTerms {
+  /** False: what should be retained is sent without. */
+  readonly retainAvailable: boolean
 }
 
-/** Collects PUBLISH packets into chunks. */
+/** Collects PUBLISH packets into chunks. One for each connection. */
 export class PublishEncoder {
-  readonly #version: ProtocolVersion
+  readonly #terms: PublishTerms
   readonly #write: (chunk: Uint8Array) => void
-  readonly #heads = new Map<string, Head>()
+  readonly #heads: Heads
   #chunk: Buffer = Buffer.alloc(0)
   #start = 0
   #end = 0
 
   /** `write` takes full chunks, and the rest at `flush`; it owns what it gets. */
-  constructor(version: ProtocolVersion, write: (chunk: Uint8Array) => void) {
-    this.#version = version
+  constructor(terms: PublishTerms, write: (chunk: Uint8Array) => void) {
+    this.#terms = terms
     this.#write = write
+    this.#heads = new Heads(terms)
   }
 
   /** Bytes collected and not yet written. */
@@ -47,20 +43,25 @@ export class PublishEncoder {
     return this.#end - this.#start
   }
 
-  /** Adds one packet and returns its size in bytes. */
-  add(topic: string, payload: string | Uint8Array, options: { id: number; contentType?: string | undefined }): number {
-    const head = this.#headOf(topic, options.contentType)
+  /** Adds one packet, at QoS 0 when the packet id is 0, else at QoS 1. Returns its size in bytes. */
+  add(message: Message, packetId: number): number {
+    const { payload } = message
     const payloadBytes = byteLength(payload)
-    const remaining = head.bytes.length + payloadBytes
+    const idBytes = this.#idBytes(message)
+    const head = this.#heads.next(message, payloadBytes + idBytes)
+    const remaining = headBytes(head, idBytes) - (packetId === 0 ? PACKET_ID_BYTES : 0) + payloadBytes
     this.#reserve(FIXED_HEADER_BYTES_MAX + remaining)
     const chunk = this.#chunk
     let at = this.#end
-    chunk[at++] = PUBLISH_QOS_1
+    const retain = message.retain && this.#terms.retainAvailable ? RETAIN : 0
+    chunk[at++] = PUBLISH | (packetId === 0 ? 0 : QOS_1) | retain
     at = writeLength(chunk, at, remaining)
-    chunk.set(head.bytes, at)
-    chunk[at + head.idAt] = options.id >> 8
-    chunk[at + head.idAt + 1] = options.id & 0xff
-    at += head.bytes.length
+    if (packetId !== 0 && idBytes === 0) {
+      chunk.set(head.bytes, at)
+      chunk[at + head.topic.length] = packetId >> 8
+      chunk[at + head.topic.length + 1] = packetId & 0xff
+      at += head.bytes.length
+    } else at = this.#writeHead(at, head, { packetId, id: message.id ?? '', idBytes })
     if (typeof payload !== 'string') chunk.set(payload, at)
     // A string of as many bytes as characters is ASCII, and copied as it is.
     else chunk.write(payload, at, payloadBytes, payload.length === payloadBytes ? 'latin1' : 'utf8')
@@ -69,9 +70,9 @@ export class PublishEncoder {
     return size
   }
 
-  /** Size of the packet that `add` would make. */
-  sizeOf(topic: string, payload: string | Uint8Array, contentType?: string): number {
-    const remaining = this.#headOf(topic, contentType).bytes.length + byteLength(payload)
+  /** Size of the packet that `add` would make at QoS 1 with the topic in full. */
+  sizeOf(message: Message): number {
+    const remaining = headBytes(this.#heads.full(message), this.#idBytes(message)) + byteLength(message.payload)
     return 1 + lengthBytes(remaining) + remaining
   }
 
@@ -90,14 +91,26 @@ export class PublishEncoder {
     this.#end = 0
   }
 
-  #headOf(topic: string, contentType: string | undefined): Head {
-    const name = contentType === undefined ? topic : `${topic}\0${contentType}`
-    const known = this.#heads.get(name)
-    if (known) return known
-    if (this.#heads.size >= TOPICS_MAX) this.#heads.clear()
-    const head = encodeHead(topic, contentType, this.#version)
-    this.#heads.set(name, head)
-    return head
+  /** Bytes of the property `id`; 0 without one. */
+  #idBytes({ id }: Message): number {
+    return id === undefined || this.#terms.version !== 5 ? 0 : idPropertyBytes(id)
+  }
+
+  /** The long way: without a packet id, or with the property `id`, which every message has another. */
+  #writeHead(offset: number, head: Head, ids: { packetId: number; id: string; idBytes: number }): number {
+    const chunk = this.#chunk
+    let at = offset
+    chunk.set(head.topic, at)
+    at += head.topic.length
+    if (ids.packetId !== 0) {
+      chunk[at++] = ids.packetId >> 8
+      chunk[at++] = ids.packetId & 0xff
+    }
+    if (this.#terms.version !== 5) return at
+    at = writeLength(chunk, at, head.properties.length + ids.idBytes)
+    chunk.set(head.properties, at)
+    at += head.properties.length
+    return ids.idBytes === 0 ? at : writeIdProperty(chunk, at, ids.id)
   }
 }
 
@@ -106,55 +119,11 @@ export function pubackPacket(id: number): Uint8Array {
   return Uint8Array.of(0x40, 2, id >> 8, id & 0xff)
 }
 
-function encodeHead(topic: string, contentType: string | undefined, version: ProtocolVersion): Head {
-  const topicBytes = encodeString(topic)
-  const properties = version === 5 ? encodeProperties(contentType) : new Uint8Array(0)
-  const bytes = new Uint8Array(topicBytes.length + 2 + properties.length)
-  bytes.set(topicBytes)
-  bytes.set(properties, topicBytes.length + 2)
-  return { bytes, idAt: topicBytes.length }
-}
-
-function encodeProperties(contentType: string | undefined): Uint8Array {
-  if (contentType === undefined) return Uint8Array.of(0)
-  const value = encodeString(contentType)
-  const length = 1 + value.length
-  const bytes = new Uint8Array(lengthBytes(length) + length)
-  const at = writeLength(bytes, 0, length)
-  bytes[at] = CONTENT_TYPE_PROPERTY
-  bytes.set(value, at + 1)
-  return bytes
-}
-
-function encodeString(text: string): Uint8Array {
-  const value = Buffer.from(text, 'utf8')
-  if (value.length > STRING_BYTES_MAX) {
-    throw new RangeError(`encode an MQTT string of ${value.length} bytes, at most ${STRING_BYTES_MAX} are allowed`)
-  }
-  const bytes = new Uint8Array(2 + value.length)
-  bytes[0] = value.length >> 8
-  bytes[1] = value.length & 0xff
-  bytes.set(value, 2)
-  return bytes
+/** PUBREC with success, likewise (section 3.5.2.1). */
+export function pubrecPacket(id: number): Uint8Array {
+  return Uint8Array.of(0x50, 2, id >> 8, id & 0xff)
 }
 
 function byteLength(payload: string | Uint8Array): number {
   return typeof payload === 'string' ? Buffer.byteLength(payload, 'utf8') : payload.length
-}
-
-function lengthBytes(length: number): number {
-  if (length < 0x80) return 1
-  if (length < 0x4000) return 2
-  return length < 0x20_0000 ? 3 : 4
-}
-
-function writeLength(bytes: Uint8Array, offset: number, length: number): number {
-  let at = offset
-  let rest = length
-  while (rest >= 0x80) {
-    bytes[at++] = (rest & 0x7f) | 0x80
-    rest >>>= 7
-  }
-  bytes[at++] = rest
-  return at
 }

@@ -1,30 +1,34 @@
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { MqttClient } from 'mqtt'
 import { codeName, PACKET_ID_IN_USE, pubackFate } from './fates.ts'
-import { PublishEncoder, REMAINING_LENGTH_MAX } from './mqtt-packets.ts'
-import type { Closed, Fate, Message, Session } from './transport.ts'
+import { PublishEncoder } from './mqtt-packets.ts'
+import { PUBLISH_ID_MAX, type SessionTerms } from './mqtt-terms.ts'
+import { type Closed, type Fate, type Message, type Session, type Shortfall, STOPPED } from './transport.ts'
 
-/** Packet ids of publishes; those above are left to the library, for its SUBSCRIBE. */
-export const PUBLISH_ID_MAX = 65_000
 /** How long the peer has to follow a DISCONNECT before the socket is torn down. */
 const CLOSE_TIMEOUT_MS = 2_000
 /** DISCONNECT, normal (MQTT 5.0 section 3.14.2.1 allows leaving out the code 0x00), so good for both versions. */
 const DISCONNECT = Uint8Array.of(0xe0, 0)
+/** Disconnect with will message (0x04): we go in good order, but not because all is well. */
+const DISCONNECT_WITH_WILL = Uint8Array.of(0xe0, 1, 0x04)
 /** Acknowledgements prove that the peer lives; ping again only when there was none for a while. */
 const PING_RESCHEDULE_MS = 1_000
 
-/** What CONNACK said, as far as sending depends on it. */
-export interface Terms {
-  readonly version: 4 | 5
-  readonly receiveMaximum: number | undefined
-  readonly maximumPacketSize: number | undefined
-  readonly sessionPresent: boolean
-}
-
-interface InFlight {
+interface Sent {
   readonly message: Message
   readonly onFate: (fate: Fate, message: Message) => void
+}
+
+interface InFlight extends Sent {
   readonly bytes: number
+}
+
+export interface MqttSessionOptions {
+  readonly terms: SessionTerms
+  /** Records why the connection ends; the caller tears it down and reports `over` when it is gone. */
+  readonly end: (closed: Closed) => void
+  /** What became of subscriptions, as it is now. */
+  readonly shortfalls: () => readonly Shortfall[]
 }
 
 /**
@@ -36,13 +40,14 @@ export class MqttSession implements Session {
   readonly windowMax: number
   readonly packetBytesMax: number
   readonly sessionResumed: boolean
-  readonly retainAvailable = true
-  readonly shortfalls = []
+  readonly retainAvailable: boolean
   readonly #client: MqttClient
-  readonly #socket: Socket
-  readonly #end: (closed: Closed) => void
+  readonly #stream: Duplex
+  readonly #options: MqttSessionOptions
   readonly #encoder: PublishEncoder
   readonly #inFlight = new Map<number, InFlight>()
+  /** QoS 0, encoded since the last write. */
+  #unanswered: Sent[] = []
   #lastId = 0
   #flushDue = false
   #over = false
@@ -55,54 +60,70 @@ export class MqttSession implements Session {
     if (!this.#over && this.#closing === undefined) this.#encoder.flush()
   }
 
-  /** `end` records why the connection ends; the caller tears it down and reports `over` when it is gone. */
-  constructor(client: MqttClient, socket: Socket, options: { terms: Terms; end: (closed: Closed) => void }) {
+  constructor(client: MqttClient, stream: Duplex, options: MqttSessionOptions) {
     const { terms } = options
     this.#client = client
-    this.#socket = socket
-    this.#end = options.end
-    this.windowMax = Math.min(terms.receiveMaximum ?? PUBLISH_ID_MAX, PUBLISH_ID_MAX)
-    this.packetBytesMax = Math.min(terms.maximumPacketSize ?? REMAINING_LENGTH_MAX, REMAINING_LENGTH_MAX)
+    this.#stream = stream
+    this.#options = options
+    this.windowMax = terms.windowMax
+    this.packetBytesMax = terms.packetBytesMax
     this.sessionResumed = terms.sessionPresent
-    this.#encoder = new PublishEncoder(terms.version, (chunk) => socket.write(chunk))
+    this.retainAvailable = terms.retainAvailable
+    this.#encoder = new PublishEncoder(terms, (chunk) => this.#write(chunk))
+  }
+
+  get shortfalls(): readonly Shortfall[] {
+    return [...this.#options.terms.shortfalls, ...this.#options.shortfalls()]
   }
 
   packetBytes(message: Message): number {
-    return this.#encoder.sizeOf(message.topic, message.payload, message.properties?.contentType)
+    return this.#encoder.sizeOf(message)
   }
 
   publish<M extends Message>(message: M, onFate: (fate: Fate, message: M) => void): void {
     if (this.#over || this.#closing !== undefined) return
-    const id = this.#nextId()
-    const bytes = this.#encoder.add(message.topic, message.payload, {
-      id,
-      contentType: message.properties?.contentType,
-    })
-    // The map holds messages of any kind; each goes back only to the function it came with.
-    this.#inFlight.set(id, { message, onFate: onFate as InFlight['onFate'], bytes })
+    // Each message goes back only to the function it came with.
+    const sent = onFate as Sent['onFate']
+    if (message.qos === 0 || this.#options.terms.qosMax === 0) {
+      this.#encoder.add(message, 0)
+      this.#unanswered.push({ message, onFate: sent })
+    } else {
+      const id = this.#nextId()
+      this.#inFlight.set(id, { message, onFate: sent, bytes: this.#encoder.add(message, id) })
+    }
     if (this.#flushDue) return
     this.#flushDue = true
     process.nextTick(this.#flush)
   }
 
   backlogBytes(): number {
-    return this.#socket.writableLength + this.#encoder.pendingBytes
+    return this.#stream.writableLength + this.#encoder.pendingBytes
   }
 
   close(because?: Closed): Promise<void> {
     if (this.#over) return Promise.resolve()
     if (this.#closing) return this.#closing
-    this.#end(because ?? { reason: 'closed_by_us', detail: 'we ended the connection', hurry: 'soon' })
+    this.#options.end(because ?? { reason: 'closed_by_us', detail: 'we ended the connection', hurry: 'soon' })
     this.#encoder.flush()
-    const timer = setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS)
+    const timer = setTimeout(() => this.#stream.destroy(), CLOSE_TIMEOUT_MS)
     this.#closing = new Promise((resolve) => {
       this.#closed = () => {
         clearTimeout(timer)
         resolve()
       }
     })
-    this.#socket.end(DISCONNECT)
+    const farewell = this.#farewell(because)
+    if (farewell === undefined) this.#stream.end()
+    else this.#stream.end(farewell)
     return this.#closing
+  }
+
+  /** After a normal DISCONNECT the server forgets the will, and whoever watches this gateway would take it for connected. */
+  #farewell(because: Closed | undefined): Uint8Array | undefined {
+    const { hasWill, version } = this.#options.terms
+    if (!hasWill || because === undefined || because === STOPPED) return DISCONNECT
+    // In MQTT 3.1.1 the server publishes the will when the connection ends without DISCONNECT.
+    return version === 5 ? DISCONNECT_WITH_WILL : undefined
   }
 
   /** The server answered a publish; `code` is 0 in MQTT 3.1.1, `said` its reason string. */
@@ -114,8 +135,8 @@ export class MqttSession implements Session {
     entry.onFate(pubackFate(code, said), entry.message)
     if (code === PACKET_ID_IN_USE) {
       const detail = `the server answered a publish with ${codeName(code)}: the two sides disagree on the session`
-      this.#end({ reason: 'session_mismatch', detail, hurry: 'soon' })
-      this.#socket.destroy()
+      this.#options.end({ reason: 'session_mismatch', detail, hurry: 'soon' })
+      this.#stream.destroy()
     }
   }
 
@@ -127,6 +148,15 @@ export class MqttSession implements Session {
     if (now - this.#pingedAt < PING_RESCHEDULE_MS) return
     this.#pingedAt = now
     this.#client.reschedulePing(true)
+  }
+
+  /** Messages without an answer. */
+  get inFlight(): number {
+    return this.#inFlight.size
+  }
+
+  get topicAliases(): boolean {
+    return this.#options.terms.topicAliasMax > 0
   }
 
   /** Size of the largest packet without an answer, 0 when there is none. */
@@ -141,6 +171,20 @@ export class MqttSession implements Session {
     this.#over = true
     this.#inFlight.clear()
     this.#closed()
+  }
+
+  #write(chunk: Uint8Array): void {
+    if (this.#unanswered.length === 0) {
+      this.#stream.write(chunk)
+      return
+    }
+    const sent = this.#unanswered
+    this.#unanswered = []
+    this.#stream.write(chunk, (error) => {
+      if (error || this.#over || this.#closing !== undefined) return
+      const fate = pubackFate(0)
+      for (const { message, onFate } of sent) onFate(fate, message)
+    })
   }
 
   #nextId(): number {

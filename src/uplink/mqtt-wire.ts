@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 
 /** PUBACK without flags (MQTT 5.0 section 2.1). */
@@ -6,23 +5,37 @@ const PUBACK = 0x40
 /** Both mean that the server has taken the message; every other code goes the long way, with its reason string. */
 const SUCCESS = 0x00
 const NO_MATCHING_SUBSCRIBERS = 0x10
+/** PUBLISH, and the bits of its QoS (MQTT 5.0 section 3.3.1). */
+const PUBLISH = 0x30
+const QOS_BITS = 0x06
+const QOS_2 = 0x04
 const NOTHING = new Uint8Array(0)
 /** Type and remaining length (four bytes at most) of any packet. */
 const FIXED_HEADER_BYTES_MAX = 5
 
+export interface WireHandlers {
+  /** The server has taken the message with this packet id (code 0x00 or 0x10). */
+  onAck(id: number, code: number): void
+  /** The delivery with this packet id, which comes next, is at QoS 2. */
+  onExactlyOnce(id: number): void
+  /** Messages without an answer; absent: the socket cannot stop reading. */
+  unanswered?(): number
+}
+
 /**
  * Takes successful PUBACKs out of a stream of MQTT packets: there is one per record, they have two to four bytes of
- * content, and the library spends more on parsing one than we spend on the record.
+ * content, and the library spends more on parsing one than we spend on the record. And it makes QoS 1 of deliveries at QoS
+ * 2, which look the same otherwise: the library would send PUBREC before the command is durable.
  */
 export class AckFilter {
-  readonly #onAck: (id: number) => void
+  readonly #handlers: WireHandlers
   /** Bytes of a foreign packet that are still to come. */
   #foreign = 0
   /** The beginning of a packet that is not complete enough to know what it is. */
   #begun: Uint8Array = NOTHING
 
-  constructor(onAck: (id: number) => void) {
-    this.#onAck = onAck
+  constructor(handlers: WireHandlers) {
+    this.#handlers = handlers
   }
 
   /** Gives what is left of a piece of the stream, in order; empty when it was acknowledgements only. */
@@ -38,7 +51,7 @@ export class AckFilter {
           at += size
           continue
         }
-        this.#foreign = size === 0 ? packetBytes(bytes, at) : 0
+        this.#foreign = size === 0 && this.#isRecognised(bytes, at) ? packetBytes(bytes, at) : 0
         if (this.#foreign === 0) {
           this.#begun = bytes.slice(at)
           break
@@ -62,9 +75,34 @@ export class AckFilter {
     if (at + 2 + length > bytes.length) return -1
     const code = length === 2 ? SUCCESS : bytes[at + 4]
     if (code !== SUCCESS && code !== NO_MATCHING_SUBSCRIBERS) return 0
-    this.#onAck(((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0))
+    this.#handlers.onAck(((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0), code)
     return 2 + length
   }
+
+  /** False: it may be a delivery at QoS 2, and its packet id has not come yet. */
+  #isRecognised(bytes: Uint8Array, at: number): boolean {
+    const type = bytes[at] ?? 0
+    if ((type & 0xf0) !== PUBLISH || (type & QOS_BITS) !== QOS_2) return true
+    const size = packetBytes(bytes, at)
+    if (size === 0) return false
+    if (size === Number.POSITIVE_INFINITY) return true
+    const topicAt = at + 1 + lengthBytesAt(bytes, at + 1)
+    if (topicAt + 2 > bytes.length) return false
+    const idAt = topicAt + 2 + (((bytes[topicAt] ?? 0) << 8) | (bytes[topicAt + 1] ?? 0))
+    // Not a packet at all; the parser knows what to say.
+    if (idAt + 2 > at + size) return true
+    if (idAt + 2 > bytes.length) return false
+    bytes[at] = (type & ~QOS_BITS) | (QOS_2 >> 1)
+    this.#handlers.onExactlyOnce(((bytes[idAt] ?? 0) << 8) | (bytes[idAt + 1] ?? 0))
+    return true
+  }
+}
+
+/** Bytes of the remaining length that begins at `at` and is complete. */
+function lengthBytesAt(bytes: Uint8Array, at: number): number {
+  let end = at
+  while ((bytes[end] ?? 0) >= 0x80) end += 1
+  return end + 1 - at
 }
 
 /** Size of the packet that begins at `at`; 0 when its length is cut off. A length that never ends is left to the parser. */
@@ -79,24 +117,47 @@ function packetBytes(bytes: Uint8Array, at: number): number {
   return Number.POSITIVE_INFINITY
 }
 
+/**
+ * With so many messages in flight the next acknowledgements may come together. A server sends each by itself, and waking up
+ * for every few of them costs us more than all the rest, and the server as much for waking us.
+ */
+const TOGETHER_FROM = 64
+/** For so long nothing is read then: a hundredth of the time in which a window of that size could be used up. */
+const TOGETHER_MS = 1
+
 /** The socket as the library sees it: without the acknowledgements of our publishes. */
 export class Wire extends Duplex {
-  readonly #socket: Socket
+  readonly #socket: Duplex
+  /** The library has enough to do. */
+  #full = false
+  #resting: NodeJS.Timeout | undefined
 
-  constructor(socket: Socket, onAck: (id: number) => void) {
+  constructor(socket: Duplex, handlers: WireHandlers) {
     super()
     this.#socket = socket
-    const filter = new AckFilter(onAck)
+    const filter = new AckFilter(handlers)
     socket.on('data', (piece) => {
       const rest = filter.filter(piece)
-      if (rest.length > 0 && !this.push(rest)) socket.pause()
+      this.#full = rest.length > 0 && !this.push(rest)
+      if (this.#full) socket.pause()
+      else if ((handlers.unanswered?.() ?? 0) >= TOGETHER_FROM) this.#rest()
     })
     socket.on('error', (error) => this.destroy(error))
     socket.on('close', () => this.destroy())
   }
 
+  #rest(): void {
+    if (this.#resting) return
+    this.#socket.pause()
+    this.#resting = setTimeout(() => {
+      this.#resting = undefined
+      if (!this.#full) this.#socket.resume()
+    }, TOGETHER_MS)
+  }
+
   override _read(): void {
-    if (this.#socket.isPaused()) this.#socket.resume()
+    this.#full = false
+    if (!this.#resting && this.#socket.isPaused()) this.#socket.resume()
   }
 
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
@@ -115,6 +176,7 @@ export class Wire extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    clearTimeout(this.#resting)
     this.#socket.destroy()
     done(error)
   }

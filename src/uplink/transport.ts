@@ -35,7 +35,11 @@ export interface MessageProperties {
  * - kept: not now; send it again after `delayMs` (or when a new session is up, when absent).
  */
 export type Fate =
-  | { readonly fate: 'accepted' }
+  | {
+      readonly fate: 'accepted'
+      /** Nobody is subscribed now, and the cloud said so; it may have stored it all the same (a queue of EMQX has). */
+      readonly unheard?: boolean
+    }
   | { readonly fate: 'rejected'; readonly reason: string }
   | {
       readonly fate: 'kept'
@@ -84,6 +88,9 @@ export interface Closed {
   readonly pauseMinMs?: number
 }
 
+/** The gateway stops; the only end that is no trouble. */
+export const STOPPED: Closed = { reason: 'stopped', detail: 'the gateway stops', hurry: 'soon' }
+
 /** What a session cannot do although it was asked to; the rest of it works. */
 export type Shortfall = Pick<Closed, 'reason' | 'detail' | 'hint'>
 
@@ -131,7 +138,8 @@ export interface Session {
   backlogBytes(): number
   /**
    * Ends the session in good order (DISCONNECT), or by force when the peer does not follow within two seconds; resolves
-   * when it is closed. Idempotent. `because` is what `onClosed` then reports.
+   * when it is closed. Idempotent. `because` is what `onClosed` then reports; with any but `STOPPED` the cloud tells
+   * those who watch that this gateway is gone, if it was asked to.
    */
   close(because?: Closed): Promise<void>
 }

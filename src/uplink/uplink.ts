@@ -1,19 +1,25 @@
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
-import type { IncomingCommand } from '../model.ts'
+import type { IncomingCommand, NewRecord } from '../model.ts'
 import type { UplinkStatus } from '../status.ts'
 import type { UplinkSettings } from '../uplink-settings.ts'
+import { Attendant } from './attendant.ts'
 import type { Feed } from './feed.ts'
 import { pauseMs, STABLE_AFTER_MS } from './pause.ts'
 import { Receiver } from './receiver.ts'
 import { Sender } from './sender.ts'
-import { type Closed, ConnectError, type Session, type Transport } from './transport.ts'
+import type { SurfaceContent } from './surface.ts'
+import { type Closed, ConnectError, type Session, type Shortfall, STOPPED, type Transport } from './transport.ts'
 
 export interface UplinkParts {
   readonly transport: Transport
   readonly feed: Feed
   /** Resolves when the command is durable; the cloud is told then. */
   readonly accept: (command: IncomingCommand) => Promise<void>
+  /** What is said on the topics beside the records; absent: nothing is. */
+  readonly content?: SurfaceContent
+  /** Takes the report of an outage, for this uplink alone; absent: none is made. */
+  readonly append?: (record: NewRecord) => void
   readonly clock: Clock
   readonly log: Logger
   /** Gives a number in [0, 1). */
@@ -33,18 +39,30 @@ export type UplinkOwnStatus = Pick<
   | 'state'
   | 'sinceMs'
   | 'problem'
+  | 'shortfalls'
   | 'nextTryInMs'
   | 'inFlight'
   | 'window'
   | 'lastAckAgeMs'
+  | 'deliveryDelayMs'
   | 'connects'
   | 'connectFailures'
+  | 'sentMessages'
+  | 'sentBytes'
+  | 'order'
+  | 'delivery'
+  | 'pace'
 >
 
 /** A session that lasted so long was no false start. */
 const LASTED_MS_MIN = 2_000
+/** After so many sessions in a row that did not last, the next one is watched: what ended the last one stays in the status. */
+const SHORT_SESSIONS = 2
+/** A pause that a reason demands is longer by up to this share of it, so that a fleet does not knock in step. */
+const PAUSE_SPREAD = 0.25
 
-const STOPPED: Closed = { reason: 'stopped', detail: 'the gateway stops', hurry: 'soon' }
+/** The server tells for us that we are gone (the will), as after any end but `STOPPED`. */
+const STOPPED_UNHEARD: Closed = { ...STOPPED, detail: 'the gateway stops, and the server did not take its goodbye' }
 
 /**
  * The session loop of one uplink: connect, run a session until it ends, pause, again. The same for every transport.
@@ -54,6 +72,7 @@ export class Uplink {
   readonly #parts: UplinkParts
   readonly #random: () => number
   readonly #sender: Sender
+  readonly #attendant: Attendant
   readonly #receiver: Receiver | undefined
   readonly #stopping = new AbortController()
   #loop: Promise<void> | undefined
@@ -62,6 +81,11 @@ export class Uplink {
   #state: UplinkStatus['state'] = 'stopped'
   #since: number
   #problem: Closed | undefined
+  /** Why the last session ended, and how many in a row have not lasted a minute. */
+  #lastEnd: Closed | undefined
+  #shortSessions = 0
+  /** The reason that stands in the log. */
+  #logged: string | undefined
   #nextTryAt: number | undefined
   #lostAt: number | undefined
   #sessionSince = 0
@@ -73,7 +97,13 @@ export class Uplink {
     this.#parts = parts
     this.#random = parts.random ?? Math.random
     this.#since = parts.clock.mono()
-    this.#sender = new Sender(settings, { feed: parts.feed, clock: parts.clock, log: parts.log, random: this.#random })
+    const { feed, clock, log, content, append } = parts
+    const common = { feed, clock, log, random: this.#random }
+    this.#sender = new Sender(settings, {
+      ...common,
+      onNotice: (message, fate) => this.#attendant.answered(message, fate),
+    })
+    this.#attendant = new Attendant(settings, { ...common, sender: this.#sender, content, append })
     if (settings.commands) {
       this.#receiver = new Receiver({
         uplink: settings.name,
@@ -92,37 +122,69 @@ export class Uplink {
     this.#loop = this.#run()
   }
 
-  /** Ends the session in good order and resolves. Nothing is drained: what is not acknowledged stays in the outbox. */
+  /** Something that is told beside the records may have changed: a device came or went. */
+  look(): void {
+    this.#attendant.look()
+  }
+
+  /**
+   * Says goodbye, ends the session in good order and resolves. Nothing is drained: what is not acknowledged stays in the
+   * outbox.
+   */
   async stop(): Promise<void> {
     this.#stopping.abort()
-    await this.#session?.close(STOPPED)
+    const isHeard = await this.#attendant.leave()
+    await this.#session?.close(isHeard ? STOPPED : STOPPED_UNHEARD)
     await this.#loop
     this.#enter('stopped')
   }
 
   status(): UplinkOwnStatus {
     const now = this.#parts.clock.mono()
-    const problem = this.#currentProblem()
-    const lastAckAgeMs = this.#sender.lastAckAgeMs()
+    const sender = this.#sender
+    const { order, delivery } = this.#settings
+    const shortfalls = [...this.#unsteady(now), ...this.#attendant.shortfalls].map(problemOf)
     return {
       name: this.#settings.name,
       type: this.#settings.type,
       state: this.#state,
       sinceMs: now - this.#since,
-      ...(problem === undefined ? {} : { problem }),
-      ...(this.#nextTryAt === undefined ? {} : { nextTryInMs: Math.max(0, this.#nextTryAt - now) }),
-      inFlight: this.#sender.inFlight,
-      window: this.#sender.window,
-      ...(lastAckAgeMs === undefined ? {} : { lastAckAgeMs }),
+      ...present('problem', this.#currentProblem()),
+      ...(shortfalls.length > 0 ? { shortfalls } : {}),
+      ...present('nextTryInMs', this.#nextTryAt === undefined ? undefined : Math.max(0, this.#nextTryAt - now)),
+      inFlight: sender.inFlight,
+      window: sender.window,
+      ...present('lastAckAgeMs', sender.lastAckAgeMs()),
+      ...present('deliveryDelayMs', sender.deliveryDelayMs),
       connects: this.#connects,
       connectFailures: this.#connectFailures,
+      sentMessages: sender.counts.messages,
+      sentBytes: sender.counts.bytes,
+      ...(order === 'live_first' ? { order } : {}),
+      ...(delivery === 'at_most_once' ? { delivery } : {}),
+      ...present('pace', this.#pace()),
+    }
+  }
+
+  /** A link that is up for a moment, again and again, is not all right while it is up. */
+  #unsteady(now: number): readonly Shortfall[] {
+    if (this.#state !== 'online' || !this.#lastEnd || this.#shortSessions < SHORT_SESSIONS) return []
+    return now - this.#sessionSince < STABLE_AFTER_MS ? [this.#lastEnd] : []
+  }
+
+  #pace(): UplinkStatus['pace'] {
+    const { messagesPerSecond } = this.#sender
+    const { bytesPerSecond } = this.#settings.pace ?? {}
+    if (!Number.isFinite(messagesPerSecond) && bytesPerSecond === undefined) return undefined
+    return {
+      ...(Number.isFinite(messagesPerSecond) ? { messagesPerSecond } : {}),
+      ...present('bytesPerSecond', bytesPerSecond),
     }
   }
 
   #currentProblem(): UplinkStatus['problem'] {
     if (this.#state === 'online') return this.#sender.problem
-    if (this.#state === 'stopped' || !this.#problem) return undefined
-    return { code: this.#problem.reason, message: this.#problem.detail }
+    return this.#state === 'stopped' || !this.#problem ? undefined : problemOf(this.#problem)
   }
 
   async #run(): Promise<void> {
@@ -144,8 +206,10 @@ export class Uplink {
         this.#settings.backoff,
       )
       attempt += 1
-      this.#nextTryAt = clock.mono() + pause
-      await clock.wait(pause, signal)
+      const pauseMinMs = (closed.pauseMinMs ?? 0) * (1 + PAUSE_SPREAD * this.#random())
+      const waitMs = Math.max(pause, Math.round(pauseMinMs))
+      this.#nextTryAt = clock.mono() + waitMs
+      await clock.wait(waitMs, signal)
       this.#nextTryAt = undefined
     }
   }
@@ -160,7 +224,9 @@ export class Uplink {
     try {
       session = await transport.connect(
         {
-          onDelivery: (delivery) => this.#receiver?.receive(delivery),
+          onDelivery: (delivery) => {
+            if (!this.#attendant.receive(delivery)) this.#receiver?.receive(delivery)
+          },
           onClosed: ended.resolve,
         },
         this.#stopping.signal,
@@ -169,14 +235,19 @@ export class Uplink {
       // Anything else is a mistake in this program.
       if (!(error instanceof ConnectError)) throw error
       this.#connectFailures += 1
+      if (!this.#stopping.signal.aborted) this.#attendant.failed(error.closed.reason)
       this.#report(error.closed)
       return { ...error.closed, lastedMs: 0 }
+    }
+    if (this.#stopping.signal.aborted) {
+      // Nobody is told that the gateway is there, for then somebody would have to tell that it is not.
+      await session.close(STOPPED)
+      return { ...STOPPED, lastedMs: 0 }
     }
     const from = clock.mono()
     this.#sessionSince = from
     this.#begin(session)
-    if (this.#stopping.signal.aborted) void session.close(STOPPED)
-    else if (this.#abandoned) void session.close(this.#abandoned)
+    if (this.#abandoned) void session.close(this.#abandoned)
     const closed = await ended.promise
     this.#end(closed)
     return { ...closed, lastedMs: clock.mono() - from }
@@ -190,6 +261,7 @@ export class Uplink {
     this.#parts.log.info(`uplink ${this.#settings.name} is connected`, { windowMax: session.windowMax })
     this.#parts.onLink?.(true, session.sessionResumed ? 'resumed' : 'connected')
     this.#sender.open(session)
+    this.#attendant.open(session)
   }
 
   /** The receiver cannot go on with this session, which may still be on its way (a resumed one delivers early). */
@@ -200,22 +272,29 @@ export class Uplink {
 
   #end(closed: Closed): void {
     this.#session = undefined
+    if (!this.#stopping.signal.aborted) this.#attendant.cut(closed.reason, this.#sender.inFlightRecords)
+    this.#attendant.close()
     this.#sender.close()
     const now = this.#parts.clock.mono()
     // Quick tries are for a server that restarts. One that ends every session at once (a second client with our id) gets pauses.
-    this.#lostAt = now - this.#sessionSince >= LASTED_MS_MIN ? now : undefined
+    const lastedMs = now - this.#sessionSince
+    this.#lostAt = lastedMs >= LASTED_MS_MIN ? now : undefined
+    this.#lastEnd = closed
+    this.#shortSessions = lastedMs < STABLE_AFTER_MS ? this.#shortSessions + 1 : 0
+    if (this.#shortSessions === 0) this.#logged = undefined
     this.#parts.onLink?.(false, closed.reason)
     if (!this.#stopping.signal.aborted) this.#report(closed)
   }
 
-  /** Logs when the reason changes, not with every try. */
+  /** Logs when the reason changes, not with every try, nor with every session that does not last. */
   #report(closed: Closed): void {
-    const known = this.#problem?.reason === closed.reason
     this.#problem = closed
-    if (known || this.#stopping.signal.aborted) return
+    if (this.#logged === closed.reason || this.#stopping.signal.aborted) return
+    this.#logged = closed.reason
     const message = `uplink ${this.#settings.name}: ${closed.detail}`
-    if (closed.hurry === 'slow') this.#parts.log.error(message, { reason: closed.reason })
-    else this.#parts.log.warn(message, { reason: closed.reason })
+    const fields = { reason: closed.reason, ...present('hint', closed.hint) }
+    if (closed.hurry === 'slow') this.#parts.log.error(message, fields)
+    else this.#parts.log.warn(message, fields)
   }
 
   #enter(state: UplinkStatus['state']): void {
@@ -223,4 +302,13 @@ export class Uplink {
     this.#state = state
     this.#since = this.#parts.clock.mono()
   }
+}
+
+function problemOf({ reason, detail, hint }: Shortfall): NonNullable<UplinkStatus['problem']> {
+  return { code: reason, message: detail, ...present('hint', hint) }
+}
+
+/** The member, unless it has no value. */
+function present<Name extends string, Value>(name: Name, value: Value | undefined): { [N in Name]?: Value } {
+  return value === undefined ? {} : ({ [name]: value } as { [N in Name]?: Value })
 }

@@ -3,7 +3,7 @@ import { connect as connectTcp } from 'node:net'
 import { connect as connectMqtt } from 'mqtt'
 import { generate } from 'mqtt-packet'
 import type { StoredRecord } from '../../src/model.ts'
-import { batchText, recordText } from '../../src/uplink/envelope.ts'
+import { recordText } from '../../src/uplink/envelope.ts'
 
 /** Messages in flight, for all contenders. */
 export const WINDOW = 1_000
@@ -38,7 +38,8 @@ export const drainByMqttJs: Drain = async (url, records, batch) => {
 function payloadOf(records: readonly StoredRecord[], index: number, batch: number): string {
   const first = records[index]
   if (batch === 1 && first) return recordText(first)
-  return batchText(records.slice(index * batch, (index + 1) * batch))
+  const members = records.slice(index * batch, (index + 1) * batch).map(recordText)
+  return `[${members.join(',')}]`
 }
 
 /** All packets in one buffer, with the end of each, so that any number of them is one write. */

@@ -15,8 +15,8 @@ test('a site where all is well fits one screen and has no exclamation mark', () 
     'DEVICES     state   reply  last values',
     'main-meter  online  38 ms  power 12.4 kW',
     '',
-    'UPLINKS  type  state          acked      queued  oldest  delivered',
-    'cloud    mqtt  online 3d 00h  2.0 s ago  0       -       100',
+    'UPLINKS  type  state          acked      delay  queued  oldest  delivered',
+    'cloud    mqtt  online 3d 00h  2.0 s ago  0.4 s  0       -       100',
     '',
     'OUTBOX  212 MiB of 4 GiB · 3 in memory · 97 records written in 2 commits',
     'INBOX   0 waiting · 14 received · 11 applied · 3 superseded',
@@ -96,6 +96,20 @@ test('an uplink that is down is in capitals, with backlog, age and reason', () =
 test('what was given up is on the screen even while the uplink is online', () => {
   const row = rowOf(statusOf({ uplinks: [uplinkOf({ dropped: 7, rejected: 1200 })] }), 'cloud')
   assert.match(row, /! 1 200 rejected by the server; 7 dropped$/)
+})
+
+test('how an uplink sends stands with its type, and what it cannot do stands in its row', () => {
+  const uplink = uplinkOf({
+    order: 'live_first',
+    pace: { messagesPerSecond: 20, bytesPerSecond: 65_536 },
+    shortfalls: [{ code: 'canary_lost', message: 'the canary did not come back', hint: 'see the queue' }],
+  })
+  assert.match(rowOf(statusOf({ uplinks: [uplink] }), 'cloud'), /^cloud +mqtt, live first, 20\/s, 64 KiB\/s {2}online/)
+  assert.match(rowOf(statusOf({ uplinks: [uplink] }), 'cloud'), /! the canary did not come back$/)
+  const attention = ['uplink cloud: the canary did not come back (see the queue)']
+  assert.match(rowOf(statusOf({ uplinks: [uplink], attention }), 'cloud'), /! canary_lost, see above$/)
+  const once = uplinkOf({ delivery: 'at_most_once' })
+  assert.match(rowOf(statusOf({ uplinks: [once] }), 'cloud'), /^cloud +mqtt, at most once {2}online/)
 })
 
 test('things that need a human stand at the top, and the last line names the command that helps', () => {

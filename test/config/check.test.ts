@@ -44,13 +44,13 @@ describe('check of a valid file', () => {
   test('the report names counts, plan, rate, outbox and flash', async () => {
     const { status, text } = await run('examples/site.yaml')
     assert.equal(status, 0)
-    assert.match(text, /: valid\. {2}4 connections, 5 devices, 20 points, 3 commands, 2 uplinks\n/)
+    assert.match(text, /: valid\. {2}4 connections, 5 devices, 20 points, 3 commands, 3 uplinks\n/)
     assert.match(
       text,
       /^main-meter +5s +\d+ +\d+ +0\.\d\d s \(\d %\) +yes +\(every 1m in the same requests: energy_import\)$/m,
     )
     assert.match(text, /^bus-a total .* busy +yes, room for about \d+x$/m)
-    assert.match(text, /^DATA RATE .*cloud \d+ MB a day · hall-display \d+ MB a day$/m)
+    assert.match(text, /^DATA RATE .*cloud \d+ MB a day · billing \d+ MB a day · hall-display [\d.]+ MB a day$/m)
     assert.match(text, /^OUTBOX .*the limit of 30 days is reached first/m)
     assert.match(text, /^FLASH .*offline about \d+ MB a day$/m)
     assert.doesNotMatch(text, /WARNINGS/)
@@ -69,6 +69,13 @@ describe('check of a valid file', () => {
     const { text } = await run('test/cases/config/good-limits/config.yaml')
     assert.match(text, /16MiB holds about .* offline, then polling pauses/)
     assert.match(text, /online every reading is written \(keep_delivered is above 0s\)/)
+  })
+
+  test('what a pace and at_most_once bring is said', async () => {
+    const { status, text } = await run('test/cases/config/good-uplink-warnings/config.yaml')
+    assert.equal(status, 0)
+    assert.match(text, /^PACE +old: the pace is below what is made; the backlog will grow/m)
+    assert.match(text, /online every reading is written \(old delivers at most once\)/)
   })
 
   test('--json holds the same for programs', async () => {
@@ -158,6 +165,41 @@ describe('the forecast', () => {
   test('a batch saves the topic of each message', () => {
     const bytes = (uplink: string) => forecast(site({ points, interval: '10ms', uplink })).uplinks[0]?.bytesPerDay ?? 0
     assert.ok(bytes(', batch: { max_wait: 500ms }') < bytes(''))
+  })
+
+  /** `a` every 10 s, `b` and `c` every second. */
+  const several = (uplink: string) => {
+    const text = `
+version: 1
+gateway: { id: gw }
+connections: { plc: { type: modbus-tcp, host: 127.0.0.1 } }
+devices:
+  one: { connection: plc, unit_id: 1, points: { a: { address: 1, type: int16 } } }
+  two: { connection: plc, unit_id: 2, interval: 1s, points: { b: { address: 1, type: int16 }, c: { address: 2, type: int16 } } }
+uplinks: { cloud: { type: mqtt, url: mqtt://127.0.0.1${uplink} } }
+`
+    const [estimate] = forecast(parseSettings(text, 'config.yaml', host).settings).uplinks
+    assert.ok(estimate)
+    return estimate
+  }
+  const rounded = (value: number) => Math.round(value * 1e6) / 1e6
+
+  test('an uplink sends of its devices only, thinned, and a message for each point where its format says so', () => {
+    const messages = (uplink: string) => rounded(several(uplink).messagesPerSecond)
+    assert.equal(messages(''), 1.1)
+    assert.equal(messages(', include: one'), 0.1)
+    assert.equal(messages(', thin_to: 5s'), 0.3)
+    assert.equal(messages(', format: json-flat'), 2.1)
+    assert.equal(messages(', format: json-flat, include: two, thin_to: 4s'), 0.5)
+    assert.equal(messages(', batch: { max_wait: 10s, max_records: 11 }'), rounded(1.1 / 11))
+  })
+
+  test('an uplink whose pace is below what is made falls behind', () => {
+    assert.equal(several(', pace: { messages: 1/s }').fallsBehind, true)
+    assert.equal(several(', pace: { messages: 2/s }').fallsBehind, false)
+    assert.equal(several(', pace: { messages: 1/s }, include: one').fallsBehind, false)
+    assert.equal(several(', pace: { bytes: 50B/s }').fallsBehind, true)
+    assert.equal(several(', pace: { bytes: 1MiB/s }').fallsBehind, false)
   })
 
   test('rarer commits write less to flash', () => {

@@ -8,7 +8,9 @@ import fc from 'fast-check'
 import { parseSettings } from '../../src/config/load.ts'
 import { ConfigInvalid } from '../../src/config/problem.ts'
 
-const originals = new Map(['good-everything', 'good-southbound', 'good-profile'].map((name) => [name, read(name)]))
+const originals = new Map(
+  ['good-everything', 'good-southbound', 'good-profile', 'good-uplinks'].map((name) => [name, read(name)]),
+)
 const names = fc.constantFrom(...originals.keys())
 const file = '/nonexistent/config.yaml'
 

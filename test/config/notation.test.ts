@@ -1,4 +1,4 @@
-/** The small notations: serial line, datasheet reference, command key, broker url, schedule, range, bytes. */
+/** The small notations: serial line, datasheet reference, command key, broker and proxy url, rate, topic, schedule, range, bytes. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -6,9 +6,11 @@ import { parseSchedule } from '../../src/config/cron.ts'
 import { parseHex } from '../../src/config/hex.ts'
 import { parseKeySource } from '../../src/config/key-source.ts'
 import { numericLine, parseLine } from '../../src/config/line.ts'
+import { messagesPerSecond, parseByteRate, parseMessageRate } from '../../src/config/rate.ts'
 import { formatRef, parseRef } from '../../src/config/ref.ts'
 import { parsePercent, parseSpan } from '../../src/config/span.ts'
-import { parseBrokerUrl } from '../../src/config/urls.ts'
+import { matchesFilter, queueOf } from '../../src/config/topics.ts'
+import { parseBrokerUrl, parseProxyUrl } from '../../src/config/urls.ts'
 
 describe('line', () => {
   test('9600 8N1 and its relatives are read', () => {
@@ -93,13 +95,38 @@ describe('broker urls', () => {
     assert.equal(of('mqtt://h'), 'mqtt://h:1883')
     assert.equal(of('mqtts://h/'), 'mqtts://h:8883')
     assert.equal(of('mqtts://[::1]:444'), 'mqtts://[::1]:444')
+    assert.equal(of('ws://h'), 'ws://h:80/mqtt')
+    assert.equal(of('WSS://h'), 'wss://h:443/mqtt')
+    assert.equal(of('wss://h:443'), 'wss://h:443/mqtt')
+  })
+
+  test('of a WebSocket url the path that is written counts, also the root', () => {
+    for (const [text, url] of [
+      ['ws://h/', 'ws://h:80/'],
+      ['wss://h:8084/a/b', 'wss://h:8084/a/b'],
+      ['ws://[::1]:1/x', 'ws://[::1]:1/x'],
+    ] as const) {
+      const read = parseBrokerUrl(text)
+      assert.ok('value' in read && read.value.url === url, JSON.stringify(read))
+    }
+  })
+
+  test('what is encrypted is known', () => {
+    const encrypted = ['mqtt', 'mqtts', 'ws', 'wss'].map((scheme) => {
+      const read = parseBrokerUrl(`${scheme}://h`)
+      return 'value' in read && read.value.encrypted
+    })
+    assert.deepEqual(encrypted, [false, true, false, true])
   })
 
   test('what a broker cannot be reached by is refused', () => {
     for (const text of [
       'h:1883',
       'http://h',
-      'ws://h',
+      'ws://h?x',
+      'wss://h/x#y',
+      'ws://h:0',
+      'wss://',
       'mqtt://',
       'mqtt://h:99999',
       'mqtt://h/x',
@@ -114,6 +141,130 @@ describe('broker urls', () => {
     const read = parseBrokerUrl('mqtt://me:hunter2@h')
     assert.ok('problem' in read)
     assert.doesNotMatch(JSON.stringify(read), /hunter2/)
+  })
+})
+
+describe('proxies', () => {
+  test('host and port; an IPv6 address without its brackets', () => {
+    assert.deepEqual(parseProxyUrl('http://proxy.example:3128'), { value: { host: 'proxy.example', port: 3128 } })
+    assert.deepEqual(parseProxyUrl('http://[fe80::1]:8080/'), { value: { host: 'fe80::1', port: 8080 } })
+    assert.deepEqual(parseProxyUrl('HTTP://h:80'), { value: { host: 'h', port: 80 } })
+  })
+
+  test('what is no such proxy is refused', () => {
+    for (const text of [
+      'h:3128',
+      'h',
+      'http://h',
+      'https://h:1',
+      'socks5h://h:1',
+      'http://h:3128/x',
+      'http://h:3128?x',
+      'http://h:0',
+      'http://:3128',
+      'http://me:pw@h:3128',
+      '',
+    ]) {
+      assert.ok('problem' in parseProxyUrl(text), text)
+    }
+  })
+
+  test('a password is not repeated', () => {
+    assert.doesNotMatch(JSON.stringify(parseProxyUrl('http://me:hunter2@h:1')), /hunter2/)
+  })
+})
+
+describe('rates', () => {
+  const perSecond = (read: ReturnType<typeof parseByteRate>) => ('value' in read ? read.value.perSecond : read.problem)
+
+  test('messages per second, minute or hour', () => {
+    assert.equal(perSecond(parseMessageRate('20/s')), 20)
+    assert.equal(perSecond(parseMessageRate('0.5/s')), 0.5)
+    assert.equal(perSecond(parseMessageRate('120/min')), 2)
+    assert.equal(perSecond(parseMessageRate('3600/h')), 1)
+    assert.equal(perSecond(messagesPerSecond(0.1)), 0.1)
+  })
+
+  test('bytes per second, minute or hour', () => {
+    assert.equal(perSecond(parseByteRate('64KiB/s')), 65_536)
+    assert.equal(perSecond(parseByteRate('6MB/min')), 100_000)
+    assert.equal(perSecond(parseByteRate('3600B/h')), 1)
+  })
+
+  test('nothing at all, and more than can be, is refused', () => {
+    for (const text of ['0/s', '0/h', '1000001/s', '1e9/s', '-1/s', '/s', '20', '20/', '20/d', '']) {
+      assert.ok('problem' in parseMessageRate(text), text)
+    }
+    for (const rate of [0, -1, 2_000_000]) assert.ok('problem' in messagesPerSecond(rate), String(rate))
+    for (const text of ['0B/s', '1B/h', '-1KiB/s', '64KiB', '64/s', 'KiB/s', '']) {
+      assert.ok('problem' in parseByteRate(text), text)
+    }
+  })
+
+  test('other spellings are refused with ours', () => {
+    const messages = ['20', '20/sec', '20/m', ' 20 / second ', '5/minutes', '1/hr'].map((text) =>
+      Reflect.get(parseMessageRate(text), 'hint'),
+    )
+    assert.deepEqual(messages, ['write 20/s', 'write 20/s', 'write 20/min', 'write 20/s', 'write 5/min', 'write 1/h'])
+    const bytes = ['64KiB', '64kib/s', '64KBps', '1MB/second', '512kbit/s', '2Mbps', '100b/s', '64 KiB/s'].map((text) =>
+      Reflect.get(parseByteRate(text), 'hint'),
+    )
+    assert.deepEqual(bytes, [
+      'write 64KiB/s',
+      'write 64KiB/s',
+      'write 64KB/s',
+      'write 1MB/s',
+      'write 64KB/s',
+      'write 250KB/s',
+      'write 12.5B/s',
+      'write 64KiB/s',
+    ])
+  })
+
+  test('what a hint says to write is accepted', () => {
+    const parse = { messages: parseMessageRate, bytes: parseByteRate }
+    // From a byte a second on, in whatever it is per.
+    const amount = fc.integer({ min: 3600, max: 10_000 })
+    const kind = fc.constantFrom('messages', 'bytes' as const)
+    const unit = fc.constantFrom('', 'B', 'KiB', 'kb', 'kbit', 'Mb', 'mib')
+    const span = fc.constantFrom('', '/s', '/sec', '/m', '/min', ' / hour', 'ps', '/fortnight')
+    fc.assert(
+      fc.property(kind, amount, unit, span, (which, amount, unit, span) => {
+        const read = parse[which](`${amount}${unit}${span}`)
+        if ('value' in read || read.hint === undefined || !read.hint.startsWith('write ')) return
+        const again = parse[which](read.hint.slice('write '.length))
+        assert.ok('value' in again, `${amount}${unit}${span}: ${read.hint}: ${JSON.stringify(again)}`)
+      }),
+    )
+  })
+})
+
+describe('topics', () => {
+  test('a subscription covers what MQTT says (5.0, 4.7)', () => {
+    for (const [topic, filter, covered] of [
+      ['a/b', 'a/b', true],
+      ['a/b', 'a/+', true],
+      ['a/b', '+/b', true],
+      ['a/b/c', 'a/+', false],
+      ['a/b/c', 'a/#', true],
+      ['a', 'a/#', true],
+      ['a', 'a/+', false],
+      ['a/b', '#', true],
+      ['a/b', 'a', false],
+      ['a', 'a/b', false],
+      ['$SYS/x', '#', false],
+      ['$SYS/x', '+/x', false],
+      ['$SYS/x', '$SYS/#', true],
+    ] as const) {
+      assert.equal(matchesFilter(topic, filter), covered, `${topic} ${filter}`)
+    }
+  })
+
+  test('the queues of EMQX are known by their subscription', () => {
+    assert.deepEqual(queueOf('$q/a/+'), { filter: 'a/+' })
+    assert.deepEqual(queueOf('$queue/name'), { name: 'name' })
+    assert.deepEqual(queueOf('$queue/name/a/#'), { name: 'name', filter: 'a/#' })
+    for (const text of ['a/b', 'queue/a', '$share/g/a', '$queuex/a']) assert.equal(queueOf(text), undefined, text)
   })
 })
 

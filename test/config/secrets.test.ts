@@ -83,8 +83,31 @@ describe('what is shown of a line', () => {
     }
   })
 
+  test('a pre-shared key is masked, also one with something wrong in it', () => {
+    for (const key of [
+      '00aabbccddeeff11',
+      '"00AABBCC"',
+      "'0x00aabbcc'",
+      '00:aa:bb:cc',
+      'AA BB CC',
+      '00zz',
+      '12345678',
+    ]) {
+      for (const line of [`tls: { psk: { identity: gw, key: ${key} } }`, `        key: ${key}`, `psk: ${key}`]) {
+        const masked = mask(line)
+        assert.ok(!masked.includes(key.replace(/["']/g, '')), masked)
+        assert.equal(masked.length, line.length)
+      }
+    }
+  })
+
   test('references to a secret and everything else stay readable', () => {
     for (const line of [
+      'tls: { psk: { identity: gw, key: secret:psk } }',
+      'tls: { cert: client.pem, key: client.key }',
+      'tls: { key: /etc/tidegate/key }',
+      'commands: { key: user-property:key }',
+      'commands: { key: topic:-1, subscribe: a/+ }',
       'password: secret:cloud-mq',
       'password: "env:PASS"',
       'cert: secret:client, x: 1',

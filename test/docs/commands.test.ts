@@ -16,14 +16,14 @@ import { start } from '../support/program.ts'
 import { until } from '../support/until.ts'
 import { blocksOf, pageText } from './pages.ts'
 
-const pages = ['README.md', 'docs/uplinks/mqtt.md', 'docs/commands.md']
+const pages = ['README.md', 'docs/commands.md']
 const finalStates = ['applied', 'verified', 'failed', 'refused', 'superseded', 'expired', 'unknown']
 
 test('every mosquitto line of the pages does what the page says', async (t) => {
   if (!needs(t, 'mosquitto', 'mosquitto_sub')) return
   const listening = linesOf('mosquitto_sub')
   const sending = linesOf('mosquitto_pub')
-  assert.ok(listening.length >= 5 && sending.length >= 9, 'the pages have lost their examples')
+  assert.ok(listening.length >= 3 && sending.length >= 9, 'the pages have lost their examples')
 
   const folder = fieldFolder(t)
   const broker = await Broker.start(folder)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { StoredRecord } from '../../src/model.ts'
-import { RANGES_MAX } from '../../src/outbox/cursor.ts'
+import { RANGES_MAX } from '../../src/outbox/standing.ts'
 import { assertBooks, readAll, Site } from '../support/outbox-site.ts'
 
 /** Every second one is acknowledged, so that each is a range of its own. */

@@ -17,7 +17,7 @@ import { systemClock } from '../../src/clock.ts'
 import { bundleProgram } from '../support/outbox-bundle.ts'
 import { brokenBooks, recount } from '../support/outbox-recount.ts'
 import { readAll, Site, temporaryFolder } from '../support/outbox-site.ts'
-import { type Hits, Testimony, UPLINKS } from '../support/outbox-testimony.ts'
+import { type Hits, IDENTITIES, Testimony, UPLINKS } from '../support/outbox-testimony.ts'
 import { type Chance, chanceOf, newSeed } from '../support/seeded.ts'
 
 const KILLS = Number(process.env['TIDEGATE_KILLS'] ?? 200)
@@ -36,7 +36,6 @@ const LIFE_MS_MAX = 80
 const EARLY = 0.25
 /** The books are counted again after every so many kills, not only in the end. */
 const RECOUNT_EVERY = 10
-const uplinks = UPLINKS.map((name) => ({ name, startAt: 'tail' as const }))
 
 test(`${KILLS} kills at random moments lose nothing that was confirmed`, { timeout: 600_000 }, async (t) => {
   const seed = newSeed()
@@ -52,6 +51,9 @@ test(`${KILLS} kills at random moments lose nothing that was confirmed`, { timeo
   assert.ok(left && right)
   const confirmed = left.confirmed.size + right.confirmed.size
   t.diagnostic(`${confirmed} records confirmed, ${left.duplicates + right.duplicates} handed out twice`)
+  const live = left.live + right.live
+  t.diagnostic(`${live} live records, ${left.ofPump.size + right.ofPump.size} not for all`)
+  assert.ok(live >= (CONFIRMED_MIN * KILLS) / 100, `only ${live} records were live`)
   assert.ok(confirmed >= (CONFIRMED_MIN * KILLS) / 100, `only ${confirmed} records were confirmed`)
   for (const what of Object.keys(HITS_MIN) as (keyof Hits)[]) {
     const hits = left.hits[what] + right.hits[what]
@@ -85,11 +87,11 @@ async function killOften(t: TestContext, { program, kills, chance }: Lane): Prom
 
 /** The last process lives: everything that is left is handed out, and all that was ever said must fit. */
 async function survive(t: TestContext, folder: string, testimony: Testimony): Promise<void> {
-  const site = await Site.open(t, { folder, uplinks })
+  const site = await Site.open(t, { folder, uplinks: IDENTITIES })
   assert.ok(!testimony.tags.has(site.outbox.epoch), 'the epoch came again')
   for (const name of UPLINKS) {
     const records = await readAll(site.cursor(name))
-    for (const { idPrefix, seq, body } of records) testimony.delivered(name, idPrefix + seq, body)
+    for (const { idPrefix, seq, body } of records) testimony.delivered(name, idPrefix + seq, { body, isLive: false })
   }
   await site.close()
   const givenUp = testimony.checkEpochs()
@@ -106,7 +108,9 @@ async function survive(t: TestContext, folder: string, testimony: Testimony): Pr
     const told = testimony.toldDropped()
     for (const { name, dropped } of counts) {
       const uplink = name as (typeof UPLINKS)[number]
-      assert.equal(told.get(uplink), dropped, `${name}: the records of the loss ledger tell all that was given up`)
+      // What east spent and a kill took may be such a record.
+      const isTold = uplink === 'east' ? Number(told.get(uplink)) <= dropped : told.get(uplink) === dropped
+      assert.ok(isTold, `${name}: the records of the loss ledger tell ${told.get(uplink)} of ${dropped} given up`)
       // Given up and never seen; what was handed out before and given up after a kill is in the books only.
       assert.ok((givenUp.get(uplink) ?? 0) <= dropped, `${name}: more is missing than was given up`)
     }

@@ -39,7 +39,7 @@ test('whatever happens, nothing confirmed is lost, no id returns and the books a
   t.diagnostic(`TIDEGATE_SEED=${seed}, ${RUNS} runs`)
   const anyCase: fc.Arbitrary<Case> = fc.record({
     first: anyLife,
-    steps: fc.array(anyStep, { minLength: SHRINKS ? 0 : 30, maxLength: 90, size: 'max' }),
+    steps: fc.array(anyStep, { minLength: SHRINKS ? 0 : 30, maxLength: 110, size: 'max' }),
   })
   const result = await fc.check(fc.asyncProperty(anyCase, live), { seed, numRuns: RUNS, endOnFailure: !SHRINKS })
   t.diagnostic(`what is rare: ${JSON.stringify(tally)}`)

@@ -10,6 +10,7 @@ const nothing: Loaded = {
   epochs: [],
   boots: [],
   uplinks: [],
+  audiences: [],
   accounts: [],
   losses: [],
   firstRejected: 0,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Account } from '../../src/outbox/account.ts'
+import { Audiences } from '../../src/outbox/audiences.ts'
 import { Cursor } from '../../src/outbox/cursor.ts'
 import type { CursorHost } from '../../src/outbox/cursor-host.ts'
 import { Epochs } from '../../src/outbox/epochs.ts'
@@ -17,6 +18,7 @@ function uplink(done: number, claim?: number): Cursor {
     name: 'north',
     ranges: new Ranges([[0, done]]),
     account: new Account(epochs),
+    audiences: new Audiences(),
     wantedThrough: claim,
     earlierThrough: 0,
     mono: 0,

@@ -25,12 +25,33 @@ export type Reaction =
   | 'store-and-cut'
   | 'half-ack-and-reset'
   | { readonly code: number }
+  | ((publish: Publish) => void)
+
+/** A publish in the hands of a test that does with it what it likes, now or later. */
+export interface Publish {
+  readonly packet: IPublishPacket
+  readonly connection: BrokerConnection
+  store(): void
+  /** PUBACK; MQTT 3.1.1 knows no code. May be called more than once. */
+  answer(code?: number): void
+}
+
+/**
+ * What the broker does with a CONNECT: `accept` answers as `connackCode` and `connackProperties` say, `ignore` not at all;
+ * `cut` ends the connection; a function does what it likes, and calls `accept` when and if it likes.
+ */
+export type Greeting = 'accept' | 'ignore' | 'cut' | ((accept: () => void) => void)
 
 export interface StoredMessage {
   readonly topic: string
   readonly payload: string
+  /** The payload as it came. */
+  readonly bytes: Uint8Array
   readonly packetId: number
   readonly dup: boolean
+  readonly qos: number
+  readonly retain: boolean
+  readonly properties: NonNullable<IPublishPacket['properties']>
   readonly connection: number
 }
 
@@ -61,6 +82,10 @@ export class BrokerConnection {
   /** Ids of PUBACKs that came, in order. */
   readonly pubacks: number[] = []
   readonly held: number[] = []
+  /** True: whatever arrives is taken from the socket and ignored, as behind a half-open connection. */
+  deaf = false
+  /** What each topic alias stands for. */
+  readonly aliases = new Map<number, string>()
   session: ClientSession | undefined
 
   constructor(number: number, socket: Socket) {
@@ -73,7 +98,12 @@ export class BrokerConnection {
   }
 
   send(packet: Packet): void {
-    if (this.socket.writable) this.socket.write(generate(packet, { protocolVersion: this.version }))
+    this.write(generate(packet, { protocolVersion: this.version }))
+  }
+
+  /** How bytes get onto the socket; a test may put its own way in place. */
+  write = (bytes: Uint8Array): void => {
+    if (this.socket.writable) this.socket.write(bytes)
   }
 }
 
@@ -87,10 +117,13 @@ export class ScriptedBroker {
   answersConnect = true
   answersSubscribe = true
   answersPing = true
-  /** True: whatever arrives is taken from the socket and ignored, as behind a half-open connection. */
+  greet: (connect: IConnectPacket, connection: BrokerConnection) => Greeting = () => 'accept'
+  /** All connections are deaf, those to come too. */
   deaf = false
   react: (publish: IPublishPacket, connection: BrokerConnection) => Reaction = () => 'ack'
   readonly stored: StoredMessage[] = []
+  /** What broke the protocol, one sentence each. A server ends such a connection, and so does this one. */
+  readonly violations: string[] = []
   readonly connections: BrokerConnection[] = []
   /** Highest number of publishes without an answer seen on any connection. */
   inFlightMax = 0
@@ -148,7 +181,7 @@ export class ScriptedBroker {
   /** Answers all publishes that are held. */
   release(code = 0): void {
     for (const connection of this.connections) {
-      for (const id of connection.held.splice(0)) this.#answer(connection, id, code)
+      for (const id of connection.held.splice(0)) this.#puback(connection, id, code)
     }
   }
 
@@ -177,13 +210,13 @@ export class ScriptedBroker {
     const parser = makeParser(options)
     parser.on('packet', (packet: Packet) => {
       // What came in one piece with the packet that ended the connection was never read.
-      if (socket.destroyed) return
+      if (socket.destroyed || connection.deaf) return
       if (packet.cmd === 'connect') options.protocolVersion = packet.protocolVersion ?? 4
       this.#onPacket(connection, packet)
     })
     parser.on('error', () => socket.destroy())
     socket.on('data', (data) => {
-      if (!this.deaf) parser.parse(data)
+      if (!this.deaf && !connection.deaf) parser.parse(data)
     })
     socket.on('error', () => {})
   }
@@ -192,7 +225,7 @@ export class ScriptedBroker {
     switch (packet.cmd) {
       case 'connect':
         connection.connect = packet
-        if (this.answersConnect) this.#onConnect(connection, packet)
+        this.#onConnect(connection, packet)
         break
       case 'subscribe':
         if (this.answersSubscribe) this.#onSubscribe(connection, packet)
@@ -215,6 +248,13 @@ export class ScriptedBroker {
   }
 
   #onConnect(connection: BrokerConnection, packet: IConnectPacket): void {
+    const greeting = this.answersConnect ? this.greet(packet, connection) : 'ignore'
+    if (greeting === 'accept') this.#acceptConnect(connection, packet)
+    else if (greeting === 'cut') connection.socket.destroy()
+    else if (greeting !== 'ignore') greeting(() => this.#acceptConnect(connection, packet))
+  }
+
+  #acceptConnect(connection: BrokerConnection, packet: IConnectPacket): void {
     const known = packet.clean ? undefined : this.#sessions.get(packet.clientId)
     const session = known ?? { unconfirmed: [], nextId: 1 }
     if (this.connackCode === 0) {
@@ -244,19 +284,30 @@ export class ScriptedBroker {
     })
   }
 
-  #onPublish(connection: BrokerConnection, packet: IPublishPacket): void {
+  #onPublish(connection: BrokerConnection, sent: IPublishPacket): void {
+    const packet = this.#withTopic(connection, sent)
+    if (!packet) return
     this.publishes += 1
-    connection.unanswered += 1
+    if (packet.qos > 0) connection.unanswered += 1
     this.inFlightMax = Math.max(this.inFlightMax, connection.unanswered)
     const reaction = this.react(packet, connection)
     const id = packet.messageId ?? 0
+    if (typeof reaction === 'function') {
+      reaction({
+        packet,
+        connection,
+        store: () => this.#store(connection, packet),
+        answer: (code = 0) => this.#answer(connection, packet, code),
+      })
+      return
+    }
     if (typeof reaction === 'object') {
       if (reaction.code === 0 || reaction.code === 0x10) this.#store(connection, packet)
-      this.#answer(connection, id, reaction.code)
+      this.#answer(connection, packet, reaction.code)
       return
     }
     if (reaction !== 'lose' && reaction !== 'cut') this.#store(connection, packet)
-    if (reaction === 'ack') this.#answer(connection, id, 0)
+    if (reaction === 'ack') this.#answer(connection, packet, 0)
     else if (reaction === 'hold') connection.held.push(id)
     else if (reaction === 'cut' || reaction === 'store-and-cut') connection.socket.destroy()
     else if (reaction === 'half-ack-and-reset') {
@@ -264,17 +315,47 @@ export class ScriptedBroker {
     }
   }
 
+  /** The packet with the topic its alias stands for; undefined when it breaks the protocol (MQTT 5.0 section 3.3.2.3.4). */
+  #withTopic(connection: BrokerConnection, packet: IPublishPacket): IPublishPacket | undefined {
+    const alias = packet.properties?.topicAlias
+    if (alias !== undefined) {
+      const aliasMax = Number(this.connackProperties['topicAliasMaximum'] ?? 0)
+      if (alias < 1 || alias > aliasMax) return this.#violation(connection, 0x94, `topic alias ${alias} of ${aliasMax}`)
+      if (packet.topic !== '') connection.aliases.set(alias, packet.topic)
+    }
+    const topic = packet.topic === '' ? connection.aliases.get(alias ?? 0) : packet.topic
+    if (topic === undefined) return this.#violation(connection, 0x94, `topic alias ${alias} stands for nothing`)
+    if (/[+#]/.test(topic)) return this.#violation(connection, 0x90, `topic ${topic}`)
+    return { ...packet, topic }
+  }
+
+  #violation(connection: BrokerConnection, reasonCode: number, what: string): undefined {
+    this.violations.push(what)
+    if (connection.version === 5) connection.send({ cmd: 'disconnect', reasonCode })
+    connection.socket.end()
+  }
+
   #store(connection: BrokerConnection, packet: IPublishPacket): void {
+    const bytes = Buffer.from(packet.payload)
     this.stored.push({
       topic: packet.topic,
-      payload: packet.payload.toString(),
+      payload: bytes.toString(),
+      bytes,
       packetId: packet.messageId ?? 0,
       dup: packet.dup,
+      qos: packet.qos,
+      retain: packet.retain,
+      properties: packet.properties ?? {},
       connection: connection.number,
     })
   }
 
-  #answer(connection: BrokerConnection, messageId: number, reasonCode: number): void {
+  /** Nobody answers at QoS 0. */
+  #answer(connection: BrokerConnection, { qos, messageId = 0 }: IPublishPacket, reasonCode: number): void {
+    if (qos > 0) this.#puback(connection, messageId, reasonCode)
+  }
+
+  #puback(connection: BrokerConnection, messageId: number, reasonCode: number): void {
     connection.unanswered -= 1
     connection.send({ cmd: 'puback', messageId, reasonCode })
   }

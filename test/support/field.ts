@@ -18,6 +18,8 @@ import { lack, needs } from './needs.ts'
 
 /** Every part of the field has an id with this in front. */
 const GATEWAY = 'gw'
+/** Topics beside the records. */
+const SURFACE = /\/(state|info|health|devices|availability)$/
 
 const pythonPackages = {
   pymodbus: 'python3-pymodbus',
@@ -54,8 +56,10 @@ export function fieldFolder(test: TestContext): string {
 export interface Cloud {
   readonly broker: Broker
   readonly network: Network
-  /** Records that arrived, in order; commands on their way are left out. */
+  /** Records that arrived, in order; commands on their way and what the gateway tells of itself are left out. */
   arrivals(): Arrival[]
+  /** What the gateway told of itself, in order. */
+  surface(): Arrival[]
   /** Those that came for the first time. */
   records(): readonly ArrivedRecord[]
   /** Ends the broker; the network is cut with it, so that nobody gets in before the checker. */
@@ -70,11 +74,13 @@ export async function startCloud(test: TestContext, folder: string): Promise<Clo
   atEnd(test, () => network.close())
   const checker = await Checker.start(folder, { port: broker.port, filter: `tidegate/${GATEWAY}/#` })
   atEnd(test, () => checker.end())
-  const arrivals = () => checker.arrivals().filter(({ topic }) => !/\/command\/[^/]+$/.test(topic))
+  const arrivals = () =>
+    checker.arrivals().filter(({ topic }) => !/\/command\/[^/]+$/.test(topic) && !SURFACE.test(topic))
   return {
     broker,
     network,
     arrivals,
+    surface: () => checker.arrivals().filter(({ topic }) => SURFACE.test(topic)),
     records: () => judge(arrivals()).records,
     async stop(signal) {
       network.cut()

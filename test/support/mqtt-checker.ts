@@ -10,9 +10,18 @@ export class MqttChecker {
     client.on('message', (topic, payload) => this.messages.push({ topic, payload: payload.toString() }))
   }
 
-  /** Subscribes at QoS 1. `protocolVersion` 4 is MQTT 3.1.1. */
-  static async connect(url: string, options: { filter: string; protocolVersion?: 4 | 5 }): Promise<MqttChecker> {
-    const client = await connectAsync(url, { protocolVersion: options.protocolVersion ?? 5, reconnectPeriod: 50 })
+  /** Subscribes at QoS 1. `protocolVersion` 4 is MQTT 3.1.1. With `session`, the server keeps what comes while we are away. */
+  static async connect(
+    url: string,
+    options: { filter: string; protocolVersion?: 4 | 5; session?: string },
+  ): Promise<MqttChecker> {
+    const { protocolVersion = 5, session } = options
+    const client = await connectAsync(url, {
+      protocolVersion,
+      reconnectPeriod: 50,
+      ...(session === undefined ? {} : { clientId: session, clean: false }),
+      ...(session === undefined || protocolVersion === 4 ? {} : { properties: { sessionExpiryInterval: 3_600 } }),
+    })
     const checker = new MqttChecker(client)
     await client.subscribeAsync(options.filter, { qos: 1 })
     return checker

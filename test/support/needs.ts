@@ -16,6 +16,10 @@ const packages = {
   'pkg-config': 'pkg-config',
   losetup: 'mount',
   faketime: 'faketime',
+  'rabbitmq-server': 'rabbitmq-server',
+  'nats-server': 'nats-server',
+  nft: 'nftables',
+  ip: 'iproute2',
 } as const
 
 export type Program = keyof typeof packages

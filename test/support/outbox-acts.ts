@@ -4,7 +4,7 @@ import { type OldestRows, oldestQuestion } from '../../src/outbox/operations.ts'
 import { turn } from './outbox-clock.ts'
 import { COMMIT_INTERVAL_MS, type OutboxRun } from './outbox-run.ts'
 import type { NewStep, Step } from './outbox-steps.ts'
-import { madeUp } from './outbox-twin.ts'
+import { madeUp, tally } from './outbox-twin.ts'
 
 /** Does one step. Resolves at once: what it sets off goes on behind, until the run lets thread and timers work. */
 export async function perform(run: OutboxRun, step: Step): Promise<void> {
@@ -13,8 +13,10 @@ export async function perform(run: OutboxRun, step: Step): Promise<void> {
       return append(run, step.records, step.how)
     case 'read':
       return read(run, step.uplink, step.max)
+    case 'read live':
+      return readLive(run, step.uplink, step.max)
     case 'answer':
-      return answer(run, step)
+      return step.together ? answerTogether(run, step, step.together) : answer(run, step)
     case 'thread':
       run.storage.work(step.works)
       return run.storage.arrive(step.arrives)
@@ -127,7 +129,7 @@ function read(run: OutboxRun, name: string, max: number): void {
   const answer = cursor.next(max)
   if (!(answer instanceof Promise)) {
     assert.ok(answer.length === 0 || !twin.uplink(name).paused, `${name} is paused and gets records`)
-    twin.receive(cursor, answer, run.isDurable)
+    twin.receive(cursor, answer, run)
     return
   }
   twin.uplink(name).reading = true
@@ -135,9 +137,37 @@ function read(run: OutboxRun, name: string, max: number): void {
     answer.then((records) => {
       if (!run.isLiving(outbox)) return
       twin.uplink(name).reading = false
-      twin.receive(cursor, records, run.isDurable)
+      twin.receive(cursor, records, run)
     }),
   )
+}
+
+function readLive(run: OutboxRun, name: string, max: number): void {
+  const cursor = run.outbox.cursors.find((candidate) => candidate.name === name)
+  if (!cursor) return
+  const records = cursor.nextLive(max)
+  assert.ok(records.length === 0 || !run.twin.uplink(name).paused, `${name} is paused and gets live records`)
+  run.twin.receive(cursor, records, { isDurable: run.isDurable, lane: 'live' })
+}
+
+/** The same for all of them in one call, in the order of the picks. */
+function answerTogether(run: OutboxRun, step: { uplink: string; picks: readonly number[] }, how: string): void {
+  const cursor = run.outbox.cursors.find((candidate) => candidate.name === step.uplink)
+  if (!cursor) return
+  const { inFlight } = run.twin.uplink(step.uplink)
+  const records = [...new Set(step.picks.map((pick) => inFlight[pick % Math.max(1, inFlight.length)]))]
+  const settled = records.filter((record) => record !== undefined)
+  const { outbox } = run
+  if (how === 'delivered') cursor.delivered(settled)
+  else {
+    tally.spent += settled.length
+    const spent = cursor.spend(settled).then(() => {
+      if (!run.isLiving(outbox)) return
+      for (const { seq, again } of settled) assert.ok(again || run.isSettled(step.uplink, seq), `${seq} is not spent`)
+    })
+    run.note(spent)
+  }
+  for (const record of settled) run.twin.settle(cursor, record, false)
 }
 
 /** Settles some of what is in flight, in any order. */
@@ -211,6 +241,7 @@ export async function drain(run: OutboxRun): Promise<void> {
     const before = twin.head
     for (const { name } of outbox.cursors) {
       read(run, name, 100)
+      readLive(run, name, 100)
       await run.finish(turn())
       const { inFlight } = twin.uplink(name)
       quiet = inFlight.length > 0 ? 0 : quiet

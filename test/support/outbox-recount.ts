@@ -56,10 +56,13 @@ export function recount(database: Database): Recount[] {
     number,
   ][]
   const rows = prepare(database, 'SELECT seq, target FROM record').raw().all() as [number, number][]
+  const without = audiences(database)
   return uplinkRows(database).map((row) => {
     const done = [...pairs(row.ranges), ...pairs(row.skipped)]
     const pending = rows
-      .filter(([seq, target]) => (target === 0 || target === row.uplink) && seq <= (row.wanted_through ?? highest))
+      .filter(([, target]) => target <= 0 || target === row.uplink)
+      .filter(([, target]) => !without.get(-target)?.includes(row.uplink))
+      .filter(([seq]) => seq <= (row.wanted_through ?? highest))
       .filter(([seq]) => !done.some(([from, to]) => from <= seq && seq <= to))
       .map(([seq]) => seq)
     const books = prepare(
@@ -84,6 +87,12 @@ export function recount(database: Database): Recount[] {
       }),
     }
   })
+}
+
+/** Uplinks that do not want the rows with the target -audience. */
+function audiences(database: Database): ReadonlyMap<number, readonly number[]> {
+  const rows = prepare(database, 'SELECT audience, without FROM audience').raw().all() as [number, string][]
+  return new Map(rows.map(([audience, without]) => [audience, JSON.parse(without)]))
 }
 
 /** Epochs whose books do not add up, in words. */

@@ -8,7 +8,8 @@ import { OutboxClock, turn } from './outbox-clock.ts'
 import { brokenBooks, highestStored, newestFirst, recount } from './outbox-recount.ts'
 import type { Life } from './outbox-steps.ts'
 import { HeldStorage } from './outbox-storage.ts'
-import { OutboxTwin } from './outbox-twin.ts'
+import { LIVE_RECORDS_MAX, OutboxTwin } from './outbox-twin.ts'
+import { TwinFilter } from './outbox-twin-filter.ts'
 
 export const COMMIT_INTERVAL_MS = 1_000
 const GATEWAY = 'gw'
@@ -74,6 +75,7 @@ export class OutboxRun {
       log: silentLogger,
       commitIntervalMs: COMMIT_INTERVAL_MS,
       keepsDelivered: life.keeps,
+      liveRecordsMax: LIVE_RECORDS_MAX,
       start: {
         gateway: GATEWAY,
         boot: `boot-${this.#boot}`,
@@ -86,6 +88,8 @@ export class OutboxRun {
     const outbox = await this.finish(opening)
     this.#outbox = outbox
     this.#watchLosses(outbox)
+    this.#watchRefusals(outbox)
+    this.#configure(life)
     await this.finish(outbox.begun)
     for (const uplink of life.uplinks) if (!known.has(uplink.name)) this.#beginUplink(uplink, { rows, storedThrough })
     this.#noteStart(storedThrough, before)
@@ -98,6 +102,7 @@ export class OutboxRun {
       uplink.paused = cursor.paused
       uplink.openedAt = clock.mono()
       uplink.lateThrough = storedThrough
+      uplink.behind = { from: 0, through: 0 }
       uplink.replayed = 0
     }
     twin.issue(this.outbox, clock.elapsed)
@@ -116,6 +121,26 @@ export class OutboxRun {
       known.add(name)
     }
     return known
+  }
+
+  /** What the configuration says, to the twin; filters know nothing of the life before. */
+  #configure(life: Life): void {
+    for (const { name, filter, order } of life.uplinks) {
+      const uplink = this.twin.uplink(name)
+      uplink.filter = filter && new TwinFilter(filter)
+      uplink.isLiveFirst = order === 'live_first'
+    }
+  }
+
+  /** An uplink that began in the past says of each row what it does not want. */
+  #watchRefusals(outbox: Outbox): void {
+    for (const cursor of outbox.cursors) {
+      const refuse = cursor.refuse.bind(cursor)
+      cursor.refuse = (seq) => {
+        refuse(seq)
+        if (this.isLiving(outbox)) this.twin.refuse(cursor.name, seq)
+      }
+    }
   }
 
   /** Each loss is told to the twin when it is booked, whoever gives the record up. */
@@ -153,10 +178,12 @@ export class OutboxRun {
       )
     }
     uplink.seen.add(begin - 1)
+    const { filter } = identity
+    uplink.past = filter && begin < next ? { filter: new TwinFilter(filter), through: next - 1 } : undefined
     if (begin === next) this.#fromOldest.delete(name)
     const ids = this.#idsOfRows()
     for (const { seq, target, body } of at.rows) {
-      if (target === 0 && seq >= begin) uplink.pending.set(seq, { id: ids(seq), body })
+      if (target <= 0 && seq >= begin) uplink.pending.set(seq, { id: ids(seq), body })
     }
   }
 
@@ -276,6 +303,8 @@ export class OutboxRun {
       uplink.inFlight = []
       uplink.lastSeq = 0
       uplink.sessions = 0
+      uplink.liveFrom = Number.POSITIVE_INFINITY
+      uplink.lastLive = 0
       uplink.reading = false
     }
   }
@@ -301,9 +330,16 @@ export class OutboxRun {
       'rows that nobody needs',
     )
     this.twin.checkBooks(this.outbox, () => false)
+    for (const cursor of this.outbox.cursors) assert.ok(!cursor.hasLate(), `${cursor.name}: nothing late is left`)
   }
 
   readonly isDurable = (seq: number): boolean => this.#rowAt.get(seq) !== undefined
+
+  /** Is it settled for this uplink on the disk? */
+  isSettled(name: string, seq: number): boolean {
+    const ranges = uplinksOf(this.disk).find((row) => row.name === name)?.ranges ?? []
+    return ranges.some(([from, through]) => from <= seq && seq <= through)
+  }
 
   /** P4 on the disk, after every commit. */
   #checkDisk(): void {

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import type { RecordKind } from '../../src/model.ts'
 import type { UplinkIdentity } from '../../src/outbox/opening.ts'
+import type { FilterSettings } from '../../src/uplink-settings.ts'
 import type { DiskMood } from './outbox-storage.ts'
 
 const NAMES = ['north', 'south', 'west'] as const
@@ -20,6 +21,7 @@ export interface Life {
 
 export interface NewStep {
   readonly kind: RecordKind
+  readonly source?: string
   readonly to?: string
   readonly expiresAfterMs?: number
 }
@@ -33,7 +35,10 @@ export type Step =
       /** Which of those in flight, by their place. */
       readonly picks: readonly number[]
       readonly rejected: boolean
+      /** All picks in one call: as answers, or settled before they are sent. */
+      readonly together?: 'delivered' | 'spent'
     }
+  | { readonly do: 'read live'; readonly uplink: string; readonly max: number }
   | { readonly do: 'thread'; readonly works: number; readonly arrives: number }
   | { readonly do: 'wait'; readonly ms: number }
   | { readonly do: 'step the clock'; readonly ms: number; readonly clockKnown: boolean }
@@ -61,12 +66,23 @@ const startAt: fc.Arbitrary<UplinkIdentity['startAt']> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ ts: fc.integer({ min: 1_763_683_200_000, max: 1_763_683_600_000 }) }) },
 )
 
+const filter: fc.Arbitrary<FilterSettings> = fc
+  .record({ devices: fc.constantFrom(undefined, ['meter'], ['pump']), thinToMs: fc.constantFrom(undefined, 1_000) })
+  .map(({ devices, thinToMs }) => ({ ...(devices && { devices }), ...(thinToMs && { thinToMs }) }))
+
+/** Half of the uplinks are as plain as can be. */
+const identity = (name: string): fc.Arbitrary<UplinkIdentity> =>
+  fc.record({ startAt, isLive: fc.boolean(), isFiltered: fc.boolean(), filter }).map((one) => ({
+    name,
+    startAt: one.startAt,
+    ...(one.isLive && { order: 'live_first' as const }),
+    ...(one.isFiltered && { filter: one.filter }),
+  }))
+
 /** Which uplinks the configuration names, in a random order; now and then one of them has got a new name. */
 const uplinks: fc.Arbitrary<UplinkIdentity[]> = fc
   .shuffledSubarray([...NAMES])
-  .chain((names) =>
-    fc.tuple(fc.nat(9), fc.tuple(...names.map((name) => startAt.map((start) => ({ name, startAt: start }))))),
-  )
+  .chain((names) => fc.tuple(fc.nat(9), fc.tuple(...names.map(identity))))
   .map(([pick, all]) =>
     all.map((one, index) => (index === pick ? { ...one, name: NEW_NAME, formerly: one.name } : one)),
   )
@@ -80,17 +96,20 @@ export const anyLife: fc.Arbitrary<Life> = fc.record({
 const record: fc.Arbitrary<NewStep> = fc.record(
   {
     kind: fc.constantFrom('data' as const, 'data' as const, 'event' as const, 'outcome' as const),
+    source: fc.constantFrom('meter', 'meter', 'pump', ''),
     to: fc.constantFrom(...NAMES, NEW_NAME, ABSENT),
     expiresAfterMs: fc.constantFrom(300, 5_000, 50_000),
   },
-  { requiredKeys: ['kind'] },
+  { requiredKeys: ['kind', 'source'] },
 )
 
 /** Most records are for everybody and for ever. */
 const records = fc.array(
   fc.tuple(record, fc.nat(3)).map(
-    ([{ kind, to, expiresAfterMs }, which]): NewStep => ({
+    ([{ kind, source, to, expiresAfterMs }, which]): NewStep => ({
       kind,
+      // Readings are always of a device.
+      source: source === '' && kind === 'data' ? 'pump' : (source ?? 'meter'),
       ...(which === 1 && to !== undefined ? { to } : {}),
       ...(which === 2 && expiresAfterMs !== undefined ? { expiresAfterMs } : {}),
     }),
@@ -107,17 +126,20 @@ const count = fc.integer({ min: 0, max: 3 })
 const how = fc.constantFrom('later', 'later', 'durable', 'report')
 const picks = fc.array(fc.nat(20), { minLength: 1, maxLength: 8 })
 const rejected = fc.integer({ min: 0, max: 5 }).map((one) => one === 0)
+const together = fc.constantFrom(undefined, 'delivered', 'spent')
+const max = fc.integer({ min: 1, max: 8 })
 const kinds = fc.constantFrom('data', 'all')
 const mood = fc.constantFrom('full', 'full', 'unsynced', 'unsynced', 'ok')
 
 export const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 16, arbitrary: step('append', { records, how }) },
-  { weight: 20, arbitrary: step('read', { uplink, max: fc.integer({ min: 1, max: 8 }) }) },
-  { weight: 20, arbitrary: step('answer', { uplink, picks, rejected }) },
+  { weight: 20, arbitrary: step('read', { uplink, max }) },
+  { weight: 20, arbitrary: step('read live', { uplink, max }) },
+  { weight: 26, arbitrary: step('answer', { uplink, picks, rejected, together }) },
   { weight: 20, arbitrary: step('thread', { works: count, arrives: count }) },
   { weight: 6, arbitrary: step('wait', { ms: fc.constantFrom(10, 400, 1_100, 6_000, 61_000) }) },
   { weight: 6, arbitrary: step('drop', { count: fc.integer({ min: 1, max: 6 }), kinds }) },
-  { weight: 4, arbitrary: step('rewind', { uplink }) },
+  { weight: 6, arbitrary: step('rewind', { uplink }) },
   { weight: 2, arbitrary: step('crash', { next: anyLife }) },
   { weight: 2, arbitrary: step('stop', { next: anyLife }) },
   {
@@ -133,6 +155,6 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: step('replay', { uplink, from: part, through: part }) },
   { weight: 1, arbitrary: step('release kept', { through: part }) },
   { weight: 2, arbitrary: fc.oneof(step('drop before', { part, uplink }), step('drop before', { part })) },
-  { weight: 8, arbitrary: step('retry', { uplink }) },
+  { weight: 12, arbitrary: step('retry', { uplink }) },
   { weight: 1, arbitrary: step('discard', { uplink }) },
 )

@@ -1,6 +1,16 @@
+import type { UplinkIdentity } from '../../src/outbox/opening.ts'
+
 /** What all victims on one database said, read after the last of them is dead (see outbox-victim.ts). */
-export const UPLINKS = ['north', 'south', 'west'] as const
+export const UPLINKS = ['north', 'south', 'west', 'east'] as const
 export type UplinkName = (typeof UPLINKS)[number]
+
+/** north: plain. south: live first. west: of one device only. east: at most once. */
+export const IDENTITIES: readonly (UplinkIdentity & { readonly name: UplinkName })[] = [
+  { name: 'north', startAt: 'tail' },
+  { name: 'south', startAt: 'tail', order: 'live_first' },
+  { name: 'west', startAt: 'tail', filter: { devices: ['meter'] } },
+  { name: 'east', startAt: 'tail' },
+]
 
 /** What the kills interrupted. */
 export interface Hits {
@@ -27,6 +37,11 @@ interface Previous {
 export class Testimony {
   readonly confirmed = new Set<string>()
   readonly onlyNorth = new Set<string>()
+  /** Not of the meter. */
+  readonly ofPump = new Set<string>()
+  /** Spent by east before it was sent, or about to be: a kill may take it. */
+  readonly spent = new Set<string>()
+  live = 0
   readonly held = new Set<string>()
   readonly mayBeGivenUp = new Set<string>()
   readonly bodies = new Map<string, string>()
@@ -68,10 +83,15 @@ export class Testimony {
       case 'R':
         this.#rewound.add(first)
         this.#last.delete(first)
+        this.#last.delete(`${first}, live`)
         break
       case 'D':
+      case 'L':
         this.#rewound.delete(first)
-        this.delivered(first as UplinkName, second, line.slice(word.length + first.length + second.length + 3))
+        this.delivered(first as UplinkName, second, {
+          body: line.slice(word.length + first.length + second.length + 3),
+          isLive: word === 'L',
+        })
         break
       default:
         this.#sets[word]?.add(first)
@@ -81,16 +101,23 @@ export class Testimony {
   readonly #sets: Readonly<Record<string, Set<string>>> = {
     A: this.confirmed,
     T: this.onlyNorth,
+    P: this.ofPump,
+    U: this.spent,
     H: this.held,
     G: this.mayBeGivenUp,
   }
 
   /** Also to be called for what the survivor hands out. */
-  delivered(name: UplinkName, id: string, body: string): void {
+  delivered(name: UplinkName, id: string, { body, isLive }: { readonly body: string; readonly isLive: boolean }): void {
     const seq = Number(id.split('/')[2])
-    const last = this.#last.get(name) ?? 0
+    const lane = isLive ? `${name}, live` : name
+    const last = this.#last.get(lane) ?? 0
     if (seq <= last && !this.held.has(id)) this.broken.push(`${name} got ${id} behind ${last}`)
-    this.#last.set(name, Math.max(seq, last))
+    // One that was passed over says nothing about those behind it.
+    if (!this.held.has(id)) this.#last.set(lane, seq)
+    if (isLive) this.live += 1
+    if (name === 'west' && this.ofPump.has(id)) this.broken.push(`west got ${id}, which it does not want`)
+    if (name === 'east' && this.received.get(name)?.has(id)) this.broken.push(`east got ${id} twice`)
     if ((this.bodies.get(id) ?? body) !== body) this.broken.push(`${id} stands for two things`)
     this.bodies.set(id, body)
     const received = this.received.get(name)
@@ -117,14 +144,20 @@ export class Testimony {
   wants(name: UplinkName, id: string): boolean {
     // A record of the loss ledger is for the uplink that lost something.
     if (this.bodies.get(id)?.startsWith(DROPPED)) return this.received.get(name)?.has(id) ?? false
+    if (name === 'west' && this.ofPump.has(id)) return false
     return name === 'north' || !this.onlyNorth.has(id)
+  }
+
+  /** It came, or was spent and may be lost for that. */
+  #isSettled(name: UplinkName, id: string): boolean {
+    return this.received.get(name)?.has(id) || (name === 'east' && this.spent.has(id))
   }
 
   /** P1: confirmed records that an uplink neither got nor lost to a limit. */
   lost(): string[] {
     return UPLINKS.flatMap((name) =>
       [...this.confirmed]
-        .filter((id) => this.wants(name, id) && !this.received.get(name)?.has(id) && !this.mayBeGivenUp.has(id))
+        .filter((id) => this.wants(name, id) && !this.#isSettled(name, id) && !this.mayBeGivenUp.has(id))
         .map((id) => `${name} never got ${id}`),
     )
   }
@@ -147,7 +180,7 @@ export class Testimony {
       for (let seq = first; seq <= stored_through; seq += 1) {
         const id = `gw/${epoch}/${seq}`
         for (const name of UPLINKS) {
-          if (!this.wants(name, id) || this.received.get(name)?.has(id)) continue
+          if (!this.wants(name, id) || this.#isSettled(name, id)) continue
           if (this.mayBeGivenUp.has(id)) givenUp.set(name, (givenUp.get(name) ?? 0) + 1)
           else this.broken.push(`${name} never got ${id}, which is stored`)
         }

@@ -2,6 +2,11 @@ import assert from 'node:assert/strict'
 import type { NewRecord, StoredRecord } from '../../src/model.ts'
 import type { Cursor } from '../../src/outbox/cursor.ts'
 import type { Outbox } from '../../src/outbox/outbox.ts'
+import type { TailEntry } from '../../src/outbox/tail.ts'
+import type { TwinFilter } from './outbox-twin-filter.ts'
+
+/** Records that wait in a live lane of the model. */
+export const LIVE_RECORDS_MAX = 5
 
 interface Issued {
   readonly id: string
@@ -25,6 +30,8 @@ export class UplinkTwin {
   readonly fated = new Set<string>()
   lastSeq = 0
   lateThrough = 0
+  /** Numbers that were live in this session and are not any more. */
+  behind = { from: 0, through: 0 }
   sessions = 0
   openedAt = 0
   reading = false
@@ -34,6 +41,15 @@ export class UplinkTwin {
   isForgotten = false
   /** Replayed records that were answered in this life. */
   replayed = 0
+  /** What this life's configuration says. */
+  filter: TwinFilter | undefined
+  isLiveFirst = false
+  /** Where the live lane begins. */
+  liveFrom = Number.POSITIVE_INFINITY
+  /** The newest one that the live lane handed out in this session. */
+  lastLive = 0
+  /** The filter for what was there before it, and the newest of that. */
+  past: { readonly filter: TwinFilter; readonly through: number } | undefined
 
   constructor(name: string) {
     this.name = name
@@ -48,6 +64,11 @@ export const tally = {
   replayed: 0,
   'tried once more': 0,
   renamed: 0,
+  'not wanted': 0,
+  'not wanted of the past': 0,
+  live: 0,
+  'live lane left behind': 0,
+  spent: 0,
   forgotten: 0,
 }
 
@@ -88,15 +109,45 @@ export class OutboxTwin {
       const issued = { id: outbox.supply.describe({ seq, boot: 0, mono: 0 }).idPrefix + seq, body: entry.body }
       this.#expires.delete(seq)
       if (entry.expires > 0) this.#expires.set(seq, { madeAt: elapsed, afterMs: entry.expires })
-      const wanting = outbox.cursors.filter((cursor) => cursor.wants(entry.target))
+      const ts = outbox.boots.wallOf(outbox.boots.current.boot, entry.mono)
+      const wanting = outbox.cursors.filter((cursor) => this.#wants(cursor, entry, ts))
       for (const cursor of wanting) {
         this.uplink(cursor.name).pending.set(seq, issued)
         this.#noteLedger(cursor.name, seq, entry.body)
       }
       news.push({ seq, issued, wantedBy: wanting.map((cursor) => cursor.name) })
     }
+    for (const cursor of outbox.cursors) this.#noteBehind(cursor, { before: this.head, head: outbox.head() })
     this.head = outbox.head()
     return news
+  }
+
+  /** A positive target is the number of the only one; who else wants it, the filters say. */
+  #wants(cursor: Cursor, entry: TailEntry, ts: number): boolean {
+    const isWanted =
+      entry.target > 0 ? entry.target === cursor.number : (this.uplink(cursor.name).filter?.wants(entry, ts) ?? true)
+    if (entry.target <= 0 && !isWanted) tally['not wanted'] += 1
+    assert.equal(cursor.wants(entry.target), isWanted, `does ${cursor.name} want ${entry.seq}?`)
+    return isWanted
+  }
+
+  /** What is new is late only when more waited in the live lane than it is meant for. */
+  #noteBehind(cursor: Cursor, { before, head }: { readonly before: number; readonly head: number }): void {
+    const twin = this.uplink(cursor.name)
+    const isWaiting = (seq: number) => seq >= twin.liveFrom && !twin.inFlight.some((record) => record.seq === seq)
+    const waiting = [...twin.pending.keys()].filter(isWaiting)
+    let through = head
+    while (through > before && !cursor.isLate(through)) through -= 1
+    if (through > before) {
+      const count = waiting.filter((seq) => seq <= through).length
+      assert.ok(twin.isLiveFirst && count > LIVE_RECORDS_MAX, `${cursor.name}: left behind with ${count} live records`)
+      twin.liveFrom = through + 1
+      twin.behind.through = through
+      tally['live lane left behind'] += 1
+    } else {
+      const count = waiting.filter((seq) => !this.reported.has(seq)).length
+      assert.ok(count <= LIVE_RECORDS_MAX, `${cursor.name}: ${count} live records wait`)
+    }
   }
 
   /** Numbers of records that nobody may see before they are durable. */
@@ -108,7 +159,12 @@ export class OutboxTwin {
   }
 
   /** Records that a cursor handed out: in order, none settled, none given up, and `after` explains every hole. */
-  receive(cursor: Cursor, records: readonly StoredRecord[], isDurable: (seq: number) => boolean): void {
+  receive(
+    cursor: Cursor,
+    records: readonly StoredRecord[],
+    how: { readonly isDurable: (seq: number) => boolean; readonly lane?: 'live' },
+  ): void {
+    const { isDurable, lane } = how
     const twin = this.uplink(cursor.name)
     for (const record of records) {
       if (record.again) {
@@ -118,8 +174,14 @@ export class OutboxTwin {
       const { seq, idPrefix, kind, source, body } = record
       const what = `${cursor.name} got ${idPrefix}${seq} after ${record.after}`
       // What must be durable first may be passed over while the disk fails, and comes behind its successors.
-      const passedOver = this.reported.has(seq) && seq < twin.lastSeq
-      assert.ok(seq > twin.lastSeq || passedOver, `${what}: behind ${twin.lastSeq}`)
+      const last = lane === 'live' ? twin.lastLive : twin.lastSeq
+      const passedOver = this.reported.has(seq) && seq < last
+      assert.ok(seq > last || passedOver, `${what}: behind ${last}`)
+      if (lane === 'live') assert.ok(seq >= twin.liveFrom && !record.late, `${what}: live from ${twin.liveFrom}`)
+      else assert.ok(seq < twin.liveFrom || this.reported.has(seq), `${what}: live from ${twin.liveFrom}`)
+      assert.ok(!twin.inFlight.some((one) => one.seq === seq && !one.again), `${what}: it is in flight`)
+      if (twin.past && seq <= twin.past.through)
+        assert.ok(twin.past.filter.mayWant(record), `${what}: not of its devices`)
       assert.ok(!this.reported.has(seq) || isDurable(seq), `${what}: it is not durable`)
       this.#noteContent(idPrefix + seq, { kind, source, body })
       const wanted = twin.pending.get(seq)
@@ -134,13 +196,32 @@ export class OutboxTwin {
       }
       // Passed over while the disk fails: it comes behind, or was given up meanwhile.
       const isHeldBack = this.reported.has(previous) && (twin.pending.has(previous) || twin.dropped.has(previous))
-      assert.ok(previous === 0 || twin.seen.has(previous) || isHeldBack, `${what}: it never got ${previous}`)
+      // The last one before the live lane began may still be on its way in the backlog, or have been given up there.
+      const wasLive = lane === 'live' || (this.reported.has(seq) && seq >= twin.behind.from)
+      const isBacklog = wasLive && (twin.pending.has(previous) || twin.dropped.has(previous))
+      assert.ok(
+        previous === 0 || twin.seen.has(previous) || isHeldBack || isBacklog,
+        `${what}: it never got ${previous}`,
+      )
       const mayBeLate = record.late && this.reported.has(seq)
-      assert.ok(mayBeLate || record.late === seq <= twin.lateThrough, `${what}: late ${record.late}`)
+      const isLate = seq <= twin.lateThrough || (seq >= twin.behind.from && seq <= twin.behind.through)
+      assert.ok(mayBeLate || record.late === isLate, `${what}: late ${record.late}`)
       twin.seen.add(seq)
-      twin.lastSeq = Math.max(twin.lastSeq, seq)
+      if (lane === 'live') twin.lastLive = Math.max(last, seq)
+      else if (!this.reported.has(seq)) twin.lastSeq = seq
+      if (lane === 'live') tally.live += 1
       twin.inFlight.push(record)
     }
+  }
+
+  /** An uplink that began in the past does not want a row. */
+  refuse(name: string, seq: number): void {
+    const twin = this.uplink(name)
+    const what = `${name} does not want ${seq}`
+    assert.ok(twin.past && seq <= twin.past.through, `${what}, which is no row of its past`)
+    assert.ok(!twin.inFlight.some((record) => record.seq === seq && !record.again), `${what}, which is in flight`)
+    assert.ok(twin.pending.delete(seq), `${what}, which it does not wait for`)
+    tally['not wanted of the past'] += 1
   }
 
   /** P3: an id stands for one thing. */
@@ -216,8 +297,11 @@ export class OutboxTwin {
     const twin = this.uplink(cursor.name)
     twin.sessions += 1
     if (twin.sessions > 1 || now.mono - twin.openedAt >= 5_000) twin.lateThrough = now.head
+    twin.behind = { from: now.head + 1, through: 0 }
     twin.inFlight = []
     twin.lastSeq = 0
+    twin.lastLive = 0
+    if (twin.isLiveFirst) twin.liveFrom = now.head + 1
   }
 
   /** The power went away: what is above `stored` never was, what is pending again was not given up. */
@@ -237,6 +321,9 @@ export class OutboxTwin {
     for (const cursor of outbox.cursors) {
       const { replayed } = cursor.account.sinceStart
       assert.ok(replayed <= this.uplink(cursor.name).replayed, `${cursor.name}: ${replayed} replayed by its books`)
+      const { pending, lateThrough } = this.uplink(cursor.name)
+      const isLate = [...pending.keys()].some((seq) => seq <= lateThrough)
+      assert.ok(!isLate || cursor.hasLate(), `${cursor.name}: something late is left`)
       if (isExempt(cursor.name)) continue
       const open = cursor.account.issued(outbox.head()) - cursor.account.settled
       assert.equal(open, this.uplink(cursor.name).pending.size, `${cursor.name}: pending by its books`)

@@ -1,7 +1,7 @@
 /**
  * outbox-victim.ts FOLDER SEED
  *
- * The process that is killed: appends to three uplinks, durably and not, delivers, acknowledges, rejects, begins sessions
+ * The process that is killed: appends to four uplinks (see IDENTITIES), durably and not, delivers, acknowledges, rejects, begins sessions
  * anew, gives records up at a limit, and writes into a file what it promised to whom, one line each, before it goes on. A
  * line ends with `;`, so that one torn by the kill is known. Says `ready` on standard output.
  *
@@ -10,9 +10,12 @@
  *   C n what     transaction n begins; what is in it, a letter each (see `contentsOf`)
  *   E n          it is synced
  *   T id         this record is for north only
+ *   P id         this record is not of the meter
  *   H id         this outcome may be seen by nobody before it is synced
  *   A id         confirmed as durable
  *   D name id body   handed to the cloud of uplink `name`
+ *   L name id body   the same, by the live lane
+ *   U id         about to be spent by east
  *   X name id    refused by that cloud for good
  *   R name       a new session begins
  *   G id         it may be given up at a limit
@@ -21,12 +24,13 @@ import { openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../../src/clock.ts'
 import { silentLogger } from '../../src/log.ts'
-import type { NewRecord } from '../../src/model.ts'
+import type { NewRecord, StoredRecord } from '../../src/model.ts'
 import type { Cursor } from '../../src/outbox/cursor.ts'
 import { type CommitArgs, oldestQuestion } from '../../src/outbox/operations.ts'
 import { Outbox } from '../../src/outbox/outbox.ts'
 import type { Operation, Results, Storage } from '../../src/storage/operation.ts'
 import { StorageThread } from '../../src/storage/storage.ts'
+import { IDENTITIES } from './outbox-testimony.ts'
 import { chanceOf } from './seeded.ts'
 
 const [, , folder = '', seed = '0'] = process.argv
@@ -61,7 +65,7 @@ const outbox = await Outbox.open({
     mono: systemClock.mono(),
     wall: systemClock.wall(),
     clockKnown: true,
-    uplinks: ['north', 'south', 'west'].map((name) => ({ name, startAt: 'tail' as const })),
+    uplinks: IDENTITIES,
   },
 })
 await outbox.begun
@@ -72,22 +76,24 @@ console.log('ready')
 void deliver(outbox.cursor('north'), { window: 50, pauseMs: 1 })
 void deliver(outbox.cursor('south'), { window: 50, pauseMs: 4 })
 void deliver(outbox.cursor('west'), { window: 20, pauseMs: 9 })
+void spend(outbox.cursor('east'))
 void keepLimits()
 for (;;) {
   const from = outbox.head() + 1
-  const to = chance.hits(0.2) ? 'north' : undefined
-  const records = makeUp(chance.between(1, 40), to)
+  const how = chance.hits(0.5) ? 'durable' : chance.hits(0.2) ? 'report' : 'later'
+  const to = how === 'report' || chance.hits(0.2) ? 'north' : undefined
+  const source = chance.hits(0.4) ? 'pump' : 'meter'
+  const records = makeUp(how === 'report' ? 1 : chance.between(1, 40), { to, source })
   const through = outbox.head() + records.length
   // Told before: a kill may come when they are on disk already and this thread has not had its turn.
   if (to !== undefined) tellEach('T', from, through)
-  if (chance.hits(0.5)) {
+  if (source === 'pump') tellEach('P', from, through)
+  if (how === 'durable') {
     await outbox.append(records, { durable: true })
     tellEach('A', from, through)
-  } else if (chance.hits(0.2)) {
-    const [record] = makeUp(1, 'north')
-    if (to === undefined) tellEach('T', from, from)
+  } else if (how === 'report') {
     tellEach('H', from, from)
-    await storage.transact([outbox.report({ ...record, kind: 'outcome' } as NewRecord)])
+    await storage.transact(records.map((record) => outbox.report({ ...record, kind: 'outcome' })))
     tellEach('A', from, from)
   } else {
     outbox.append(records)
@@ -98,9 +104,11 @@ for (;;) {
 /** Takes what there is, refuses a record, and loses the connection with what was in flight, each now and then. */
 async function deliver(cursor: Cursor, pace: { readonly window: number; readonly pauseMs: number }): Promise<void> {
   for (;;) {
-    const records = await cursor.next(pace.window)
-    const idOf = (record: (typeof records)[number]) => record.idPrefix + record.seq
-    if (records.length > 0) tell(records.map((record) => `D ${cursor.name} ${idOf(record)} ${record.body}`).join(';\n'))
+    const live = cursor.nextLive(chance.between(1, pace.window))
+    tellGiven('L', cursor, live)
+    const backlog = await cursor.next(pace.window)
+    tellGiven('D', cursor, backlog)
+    const records = [...backlog, ...live]
     await systemClock.wait(pace.pauseMs)
     if (chance.hits(0.05)) {
       cursor.rewind()
@@ -112,7 +120,23 @@ async function deliver(cursor: Cursor, pace: { readonly window: number; readonly
       tell(`X ${cursor.name} ${idOf(refused)}`)
       cursor.rejected(refused, 'too large')
     }
-    cursor.delivered(records.filter((record) => record !== refused))
+    // Answers come in any order.
+    cursor.delivered(records.filter((record) => record !== refused).sort(() => chance.next() - 0.5))
+  }
+}
+
+/** At most once: nothing is handed to the cloud before it is settled for good. */
+async function spend(cursor: Cursor): Promise<void> {
+  for (;;) {
+    const records = await cursor.next(chance.between(1, 60))
+    if (records.length > 0) tell(records.map((record) => `U ${idOf(record)}`).join(';\n'))
+    if (chance.hits(0.05)) {
+      cursor.rewind()
+      continue
+    }
+    await cursor.spend(records)
+    tellGiven('D', cursor, records)
+    await systemClock.wait(chance.between(0, 5))
   }
 }
 
@@ -146,12 +170,20 @@ function contentsOf(operations: readonly Operation[]): string {
   return letters.join('') || '-'
 }
 
-function makeUp(count: number, to: string | undefined): NewRecord[] {
+function makeUp(count: number, { to, source }: { to: string | undefined; source: string }): NewRecord[] {
   return Array.from({ length: count }, () => {
     made += 1
     const body = `"n":"${process.pid}-${made}"`
-    return { kind: 'data', source: 'm', body, mono: systemClock.mono(), ...(to === undefined ? {} : { to }) }
+    return { kind: 'data', source, body, mono: systemClock.mono(), ...(to === undefined ? {} : { to }) }
   })
+}
+
+function idOf(record: StoredRecord): string {
+  return record.idPrefix + record.seq
+}
+
+function tellGiven(word: 'D' | 'L', cursor: Cursor, records: readonly StoredRecord[]): void {
+  if (records.length > 0) tell(records.map((one) => `${word} ${cursor.name} ${idOf(one)} ${one.body}`).join(';\n'))
 }
 
 function tellEach(word: string, from: number, through: number): void {

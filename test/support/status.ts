@@ -60,6 +60,7 @@ export function uplinkOf(changes: Partial<Status['uplinks'][number]> = {}): Stat
     inFlight: 0,
     window: 1000,
     lastAckAgeMs: 2000,
+    deliveryDelayMs: 400,
     connects: 1,
     connectFailures: 0,
     ...changes,

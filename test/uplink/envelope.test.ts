@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { batchText, recordText, topicsOf } from '../../src/uplink/envelope.ts'
+import { recordText } from '../../src/uplink/envelope.ts'
 import { record } from '../support/feed.ts'
 
 const body = '"device":"boiler","values":{"supply_temp":61.3}'
@@ -41,29 +41,4 @@ test('an event record has the form of a data record', () => {
     recordText(record({ ...common, kind: 'event', source: '', body: '"event":"started"' })),
     /^\{"id":"plant7/,
   )
-})
-
-test('a batch is a JSON array in the order given', () => {
-  const batch = batchText([1, 2, 3].map((seq) => record({ ...common, seq })))
-  const ids = (JSON.parse(batch) as { id: string }[]).map(({ id }) => id)
-  assert.deepEqual(ids, ['plant7-gw01/17-3f9a2c/1', 'plant7-gw01/17-3f9a2c/2', 'plant7-gw01/17-3f9a2c/3'])
-})
-
-test('each kind has its topic, with the source filled in', () => {
-  const topicOf = topicsOf({ data: 'a/{device}/data', event: 'a/event', result: 'a/command/{key}/result' })
-  assert.equal(topicOf(record({ kind: 'data', source: 'boiler' })), 'a/boiler/data')
-  assert.equal(topicOf(record({ kind: 'event', source: 'boiler' })), 'a/event')
-  assert.equal(topicOf(record({ kind: 'outcome', source: 'setpoint' })), 'a/command/setpoint/result')
-  assert.equal(topicOf(record({ kind: 'data', source: 'chiller' })), 'a/chiller/data')
-})
-
-test('a source cannot bring wildcards, levels or replacement patterns into a topic', () => {
-  const topicOf = topicsOf({ data: 'a/{device}/data', event: 'e', result: 'r' })
-  assert.equal(topicOf(record({ source: 'x/#+\0y' })), 'a/x____y/data')
-  assert.equal(topicOf(record({ source: "$&$'" })), "a/$&$'/data")
-})
-
-test('topics stay right beyond the number that is remembered', () => {
-  const topicOf = topicsOf({ data: '{device}', event: 'e', result: 'r' })
-  for (let index = 0; index < 10_000; index++) assert.equal(topicOf(record({ source: `d${index}` })), `d${index}`)
 })

@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { connackClosed, disconnectClosed, pubackFate, returnCodeClosed, subackClosed } from '../../src/uplink/fates.ts'
+import {
+  connackClosed,
+  disconnectClosed,
+  pubackFate,
+  returnCodeClosed,
+  subackShortfall,
+} from '../../src/uplink/fates.ts'
 
 test('success and "no matching subscribers" mean that the server has taken the message', () => {
   assert.equal(pubackFate(0x00).fate, 'accepted')
   assert.equal(pubackFate(0x10).fate, 'accepted')
 })
 
-test('a topic or a payload that is invalid is never sent again', () => {
-  for (const code of [0x90, 0x95, 0x99]) assert.equal(pubackFate(code).fate, 'rejected', `0x${code.toString(16)}`)
+test('a payload that is invalid or too large is never sent again', () => {
+  for (const code of [0x95, 0x99]) assert.equal(pubackFate(code).fate, 'rejected', `0x${code.toString(16)}`)
 })
 
 test('an unexplained refusal is tried again, but not for ever', () => {
@@ -18,14 +24,34 @@ test('an unexplained refusal is tried again, but not for ever', () => {
   }
 })
 
-test('a missing permission keeps the record for ever and asks again after a minute', () => {
-  const fate = pubackFate(0x87)
-  assert.ok(fate.fate === 'kept' && fate.triesMax === undefined && fate.delayMs === 60_000)
+test('a topic that is forbidden or not wanted keeps its records for ever, asks again after a minute and lets others go on', () => {
+  for (const code of [0x87, 0x90]) {
+    const fate = pubackFate(code)
+    assert.ok(fate.fate === 'kept' && fate.triesMax === undefined && fate.delayMs === 60_000, `0x${code.toString(16)}`)
+    assert.equal(fate.onlyTopic, true)
+  }
 })
 
 test('quota exceeded keeps the record and lowers the window', () => {
-  const fate = pubackFate(0x97)
-  assert.ok(fate.fate === 'kept' && fate.shrinkWindow === true && fate.triesMax === undefined)
+  for (const code of [0x93, 0x96, 0x97]) {
+    const fate = pubackFate(code)
+    assert.ok(fate.fate === 'kept' && fate.shrinkWindow === true && fate.triesMax === undefined)
+    assert.equal(fate.onlyTopic, undefined)
+  }
+})
+
+test('a server that cannot now is asked again as long as it takes', () => {
+  for (const code of [0x88, 0x89, 0x8b]) {
+    const fate = pubackFate(code)
+    assert.ok(fate.fate === 'kept' && fate.triesMax === undefined && (fate.delayMs ?? 0) > 0)
+  }
+})
+
+test('there is an answer to every code, and nothing is taken for delivered by mistake', () => {
+  for (let code = 0; code <= 0xff; code++) {
+    const { fate } = pubackFate(code)
+    assert.equal(fate === 'accepted', code === 0x00 || code === 0x10, `0x${code.toString(16)}`)
+  }
 })
 
 test('a packet id in use keeps the record for the next session', () => {
@@ -76,9 +102,11 @@ test('MQTT 3.1.1: only "server unavailable" is worth a quick retry', () => {
   assert.match(returnCodeClosed(4).detail, /bad user name or password \(4\)/)
 })
 
-test('a refused subscription names the filter and waits, except for a quota', () => {
-  assert.equal(subackClosed(0x87, 'cmd/#').hurry, 'slow')
-  assert.match(subackClosed(0x87, 'cmd/#').detail, /subscription to cmd\/#: not authorized \(0x87\)/)
-  assert.equal(subackClosed(0x80, 'cmd/#').reason, 'subscribe_128')
-  assert.equal(subackClosed(0x97, 'cmd/#').hurry, 'soon')
+test('a refused subscription names the filter and what to do', () => {
+  const { reason, detail, hint } = subackShortfall(0x87, 'cmd/#')
+  assert.equal(reason, 'subscribe_135')
+  assert.match(detail, /subscription to cmd\/#: not authorized \(0x87\)/)
+  assert.match(hint ?? '', /allow the gateway to subscribe there/)
+  assert.equal(subackShortfall(0x80, 'cmd/#').reason, 'subscribe_128')
+  assert.match(subackShortfall(0x80, 'cmd/#').hint ?? '', /commands.subscribe/)
 })

@@ -51,7 +51,8 @@ export const withCommands = {
   commands: { subscribe: 'cmd/gw/+', key: { from: 'topic', level: -1 }, receiveMaximum: 50 },
 } as const
 
-function logTo(lines: string[]): Logger {
+/** Takes down "level message" of each line. */
+export function logTo(lines: string[]): Logger {
   const line = (level: string) => (message: string) => void lines.push(`${level} ${message}`)
   return {
     debug: line('debug'),

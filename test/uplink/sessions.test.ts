@@ -50,14 +50,19 @@ for (const [protocol, code, reason] of [
   })
 }
 
-test('a refused subscription is a problem with a name', async (t) => {
+test('a refused subscription has a name in the status, and the records go on', async (t) => {
   const broker = await ScriptedBroker.start()
   t.after(() => broker.close())
   broker.subackCode = 0x87
-  const { uplink } = startUplink(t, broker.url, { settings: withCommands })
-  await until(() => uplink.status().nextTryInMs !== undefined, { what: 'the refusal' })
-  assert.equal(uplink.status().problem?.code, 'subscribe_135')
-  assert.match(uplink.status().problem?.message ?? '', /subscription to cmd\/gw\/\+: not authorized/)
+  const { uplink, feed, lines } = startUplink(t, broker.url, { settings: withCommands })
+  feed.append(3)
+  await until(() => feed.pending === 0, { what: 'the records to arrive' })
+  const { state, problem, shortfalls } = uplink.status()
+  assert.deepEqual({ state, problem }, { state: 'online', problem: undefined })
+  assert.equal(shortfalls?.length, 1)
+  assert.equal(shortfalls[0]?.code, 'subscribe_135')
+  assert.match(shortfalls[0].message, /subscription to cmd\/gw\/\+: not authorized/)
+  await until(() => lines.some((line) => line.startsWith('warn') && line.includes('cmd/gw/+')), { what: 'a warning' })
 })
 
 test('a server without QoS 1 cannot serve us, and we say so', async (t) => {
@@ -77,7 +82,7 @@ test('a missing permission to publish shows while the session stays up', async (
   feed.append(3)
   const problem = await until(() => uplink.status().problem, { what: 'the problem' })
   assert.equal(uplink.status().state, 'online')
-  assert.match(problem.message, /^not authorized \(0x87\) on t\/d\/data, next try in \d+ ms$/)
+  assert.match(problem.message, /^not authorized \(0x87\) on t\/d\/data; 3 records wait, next try in \d+ s$/)
   assert.equal(feed.pending, 3)
 })
 

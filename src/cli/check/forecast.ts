@@ -7,7 +7,7 @@ export interface Forecast {
   readonly recordsPerSecond: number
   /** Bytes of an average record as sent. */
   readonly recordBytes: number
-  readonly uplinks: readonly { readonly uplink: string; readonly bytesPerDay: number }[]
+  readonly uplinks: readonly UplinkForecast[]
   readonly outbox: {
     /** Days of an outage that fit into max_size. */
     readonly sizeDays: number
@@ -17,6 +17,15 @@ export interface Forecast {
   }
   /** Bytes a day written to the storage device during an outage. */
   readonly flashBytesPerDayOffline: number
+}
+
+export interface UplinkForecast {
+  readonly uplink: string
+  /** On the wire, before compression. */
+  readonly bytesPerDay: number
+  readonly messagesPerSecond: number
+  /** It sends less than is made, by its own pace: a backlog would grow for ever. */
+  readonly fallsBehind: boolean
 }
 
 const dayMs = 86_400_000
@@ -57,10 +66,7 @@ export function forecast(settings: Settings): Forecast {
   return {
     recordsPerSecond,
     recordBytes,
-    uplinks: settings.uplinks.map((uplink) => ({
-      uplink: uplink.name,
-      bytesPerDay: perDay * sentBytes(uplink, { recordBytes, recordsPerSecond }),
-    })),
+    uplinks: settings.uplinks.map((uplink) => uplinkForecast(uplink, devices)),
     outbox: { sizeDays, maxAgeDays, usedBytesMax: Math.min(sizeDays, maxAgeDays) * perDay * stored },
     flashBytesPerDayOffline:
       flashBytesPerSecond(settings.outbox.commitIntervalMs, { recordsPerSecond, stored }) * (dayMs / 1000),
@@ -68,8 +74,11 @@ export function forecast(settings: Settings): Forecast {
 }
 
 interface DeviceRate {
+  readonly name: string
   readonly perSecond: number
   readonly bytes: number
+  /** In one record, about. */
+  readonly points: number
 }
 
 /** One record a poll; points with a longer interval that is a multiple share it. */
@@ -79,17 +88,20 @@ function deviceRate(
 ): DeviceRate {
   const fixed = envelopeCharacters + settings.gateway.id.length + device.name.length
   if (speaksByItself(connection, device)) {
-    return { perSecond: textMessagesPerSecond, bytes: fixed + sum(device.points.map(pointCharacters)) }
+    const bytes = fixed + sum(device.points.map(pointCharacters))
+    return { name: device.name, perSecond: textMessagesPerSecond, bytes, points: device.points.length }
   }
   const polls = pollsOf(device)
   const often = polls[0]?.everyMs
-  if (often === undefined) return { perSecond: 0, bytes: 0 }
+  if (often === undefined) return { name: device.name, perSecond: 0, bytes: 0, points: 0 }
   const apart = polls.filter(
     ({ everyMs, schedule }) => everyMs === often || schedule !== undefined || everyMs % often !== 0,
   )
   const perSecond = sum(apart.map(({ everyMs }) => 1000 / everyMs))
   const values = sum(polls.map(({ everyMs, points }) => sum(points.map(pointCharacters)) * (1000 / everyMs)))
-  return { perSecond, bytes: perSecond === 0 ? 0 : fixed + values / perSecond }
+  const read = sum(polls.map(({ everyMs, points }) => points.length * (1000 / everyMs)))
+  if (perSecond === 0) return { name: device.name, perSecond, bytes: 0, points: 0 }
+  return { name: device.name, perSecond, bytes: fixed + values / perSecond, points: read / perSecond }
 }
 
 /** `"name":value,` */
@@ -97,11 +109,34 @@ function pointCharacters(point: PointSettings): number {
   return point.name.length + 4 + (point.type === 'string' ? point.length * 2 + 2 : valueCharacters)
 }
 
-function sentBytes(uplink: UplinkSettings, load: { recordBytes: number; recordsPerSecond: number }): number {
-  const packet = publishBytes + uplink.topics.data.length
-  if (uplink.batch === undefined) return load.recordBytes + packet
-  const gathered = 1 + (load.recordsPerSecond * uplink.batch.waitMaxMs) / 1000
-  return load.recordBytes + 1 + packet / Math.min(uplink.batch.recordsMax, gathered)
+/** What one uplink makes of it: of its devices, thinned, as messages of its form. */
+function uplinkForecast(uplink: UplinkSettings, devices: readonly DeviceRate[]): UplinkForecast {
+  const { filter, pace } = uplink
+  const recordsMax = filter?.thinToMs === undefined ? Number.POSITIVE_INFINITY : 1000 / filter.thinToMs
+  const wanted = devices
+    .filter(({ name }) => filter?.devices?.includes(name) ?? true)
+    .map((device) => ({ ...device, perSecond: Math.min(device.perSecond, recordsMax) }))
+  const records = sum(wanted.map(({ perSecond }) => perSecond))
+  const payload = sum(wanted.map(({ perSecond, bytes }) => perSecond * bytes))
+  const perPoint = uplink.topics.data.includes('{point}')
+  const messages = perPoint ? sum(wanted.map((one) => one.perSecond * one.points)) : records / gathered(uplink, records)
+  const topics = messages * uplink.topics.data.length
+  // Each message of a point has the head of a record of its own.
+  const heads = perPoint ? Math.max(0, messages - records) * envelopeCharacters : 0
+  const bytes = payload + topics + heads
+  const isBehind = (limit: number | undefined, made: number) => limit !== undefined && limit < made
+  return {
+    uplink: uplink.name,
+    bytesPerDay: (bytes + messages * publishBytes) * (dayMs / 1000),
+    messagesPerSecond: messages,
+    fallsBehind: isBehind(pace?.messagesPerSecond, messages) || isBehind(pace?.bytesPerSecond, bytes),
+  }
+}
+
+/** Records in one message. */
+function gathered(uplink: UplinkSettings, recordsPerSecond: number): number {
+  if (uplink.batch === undefined) return 1
+  return Math.min(uplink.batch.recordsMax, 1 + (recordsPerSecond * uplink.batch.waitMaxMs) / 1000)
 }
 
 /** A row holds the record without id and time. */

@@ -77,9 +77,18 @@ function totalRow(plan: ConnectionPlan): string[] {
 function dataLines(settings: Settings, estimate: Forecast): string[] {
   const rate = rateText(estimate.recordsPerSecond)
   const sent = estimate.uplinks.map((one) => `${one.uplink} ${megabytes(one.bytesPerDay)} a day`).join(' · ')
+  const behind = estimate.uplinks.filter((one) => one.fallsBehind).map((one) => one.uplink)
   const offline = `offline about ${megabytes(estimate.flashBytesPerDayOffline)} a day`
   return table([
     ['DATA RATE', `about ${rate} of ${Math.round(estimate.recordBytes)} bytes · ${sent}`],
+    ...(behind.length === 0
+      ? []
+      : [
+          [
+            'PACE',
+            `${behind.join(', ')}: the pace is below what is made; the backlog will grow until the oldest is given up`,
+          ],
+        ]),
     ['OUTBOX', outboxText(settings, estimate)],
     ['FLASH', `${onlineText(settings)} · ${offline}`],
   ])
@@ -103,6 +112,8 @@ function onlineText(settings: Settings): string {
   )
   if (commitIntervalMs === 0) return 'online every reading is written (commit_interval is 0s)'
   if (keepDeliveredMs > 0) return 'online every reading is written (keep_delivered is above 0s)'
+  const once = settings.uplinks.find((uplink) => uplink.delivery === 'at_most_once')
+  if (once) return `online every reading is written (${once.name} delivers at most once)`
   if (slow) return `online every reading is written (${slow.name} waits longer than commit_interval)`
   return `online nothing is written while acknowledgements take less than ${formatDuration(commitIntervalMs)}`
 }

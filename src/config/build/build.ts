@@ -17,7 +17,7 @@ export function buildSettings(context: Context): Settings {
   const devices = buildDevices(context)
   const connections = buildConnections(context, devices)
   const commands = buildCommands(context, devices)
-  const uplinks = buildUplinks(context)
+  const uplinks = buildUplinks(context, devices)
   return {
     gateway: { id: context.gatewayId, labels: { ...gateway.labels }, clock: gateway.clock },
     connections,

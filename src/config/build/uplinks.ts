@@ -1,21 +1,29 @@
+import type { DeviceSettings } from '../../settings.ts'
 import type { BatchSettings, MqttSettings, UplinkSettings } from '../../uplink-settings.ts'
 import type { Path } from '../problem.ts'
 import type { Uplink } from '../schema/uplink.ts'
-import { isReference, readSecret } from '../secrets.ts'
 import { fillGateway } from '../topics.ts'
 import { formatDuration } from '../units.ts'
-import { type BrokerUrl, isLoopback, parseBrokerUrl } from '../urls.ts'
+import { type BrokerUrl, isLoopback } from '../urls.ts'
+import { buildProxy, buildUrls } from './addresses.ts'
+import { checkClashes } from './clashes.ts'
 import type { Context } from './context.ts'
+import { buildFilter } from './filter.ts'
+import { buildFormat } from './format.ts'
 import { buildIntake } from './intake.ts'
+import { buildProperties } from './properties.ts'
+import { buildSecret, warnOfPlain } from './secret.ts'
+import { buildSurface } from './surface.ts'
 import { buildTls } from './tls.ts'
 import { buildTopics } from './uplink-topics.ts'
 
 /** Uplinks with secrets read and {gateway} filled in. What is wrong is told. */
-export function buildUplinks(context: Context): UplinkSettings[] {
+export function buildUplinks(context: Context, devices: readonly DeviceSettings[]): UplinkSettings[] {
   const taken = new Map<string, string>()
   const uplinks = Object.entries(context.file.uplinks).map(([name, uplink]) =>
-    buildMqtt(context, { name, uplink, taken }),
+    buildMqtt(context, { name, uplink, taken, devices }),
   )
+  checkClashes(context, uplinks, devices)
   const takesCommands = Object.values(context.file.uplinks).some((uplink) => uplink.commands !== undefined)
   const offers = context.names(['commands']).length > 0
   if (offers && !takesCommands && context.names(['uplinks']).length === uplinks.length) {
@@ -26,28 +34,34 @@ export function buildUplinks(context: Context): UplinkSettings[] {
 
 function buildMqtt(
   context: Context,
-  options: { readonly name: string; readonly uplink: Uplink; readonly taken: Map<string, string> },
+  options: {
+    readonly name: string
+    readonly uplink: Uplink
+    readonly taken: Map<string, string>
+    readonly devices: readonly DeviceSettings[]
+  },
 ): MqttSettings {
-  const { name, uplink, taken } = options
+  const { name, uplink, taken, devices } = options
   const path = ['uplinks', name]
   const urls = buildUrls(context, [...path, 'url'], uplink.url)
   const clientId = fillGateway(uplink.client_id ?? context.gatewayId, context.gatewayId)
   checkClientId(context, path, { clientId, urls, taken })
   checkTimes(context, path, uplink)
   checkFormerName(context, path, uplink.formerly)
+  checkDelivery(context, path, uplink)
   const password = buildSecret(context, [...path, 'password'], uplink.password)
   if (password !== undefined) checkPlainPassword(context, path, { password: uplink.password ?? '', urls })
   const username =
     buildSecret(context, [...path, 'username'], uplink.username) ??
     (password === undefined ? undefined : context.gatewayId)
+  const proxy = buildProxy(context, [...path, 'proxy'], uplink.proxy)
   const commands = buildIntake(context, path, uplink)
-  const batch = uplink.batch && buildBatch(context, path, uplink.batch)
   return {
     name,
     type: 'mqtt',
     urls: urls.map((url) => url.url),
-    protocol: uplink.protocol === '3.1.1' ? 3 : 5,
-    fallback: false,
+    protocol: uplink.protocol.version,
+    fallback: uplink.protocol.fallback,
     clientId,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
@@ -55,39 +69,43 @@ function buildMqtt(
     sessionExpiryMs: uplink.session_expiry,
     connectTimeoutMs: uplink.connect_timeout,
     tls: buildTls(context, [...path, 'tls'], { tls: uplink.tls, urls }),
+    ...(proxy === undefined ? {} : { proxy }),
+    ...buildSending(context, path, { uplink, devices }),
     topics: buildTopics(context, path, uplink),
-    topicAliases: true,
-    properties: { contentType: false, id: false, user: {} },
-    surface: {},
-    format: { type: 'json' },
-    window: uplink.window,
-    order: 'oldest_first',
-    ackTimeoutMs: uplink.ack_timeout,
-    delivery: 'at_least_once',
+    topicAliases: uplink.topic_aliases,
+    properties: buildProperties(context, path, uplink),
+    surface: buildSurface(context, [...path, 'surface'], uplink.surface),
     startAt: uplink.start_at,
     ...(uplink.formerly === undefined ? {} : { formerly: uplink.formerly }),
-    ...(batch === undefined ? {} : { batch }),
     backoff: { minMs: uplink.backoff.min, maxMs: uplink.backoff.max },
     ...(commands === undefined ? {} : { commands }),
   }
 }
 
-function buildUrls(context: Context, path: Path, given: string | string[]): BrokerUrl[] {
-  const list = Array.isArray(given) ? given : [given]
-  return list.flatMap((text, index) => {
-    const parsed = parseBrokerUrl(text)
-    if ('value' in parsed) return [parsed.value]
-    context.error(Array.isArray(given) ? [...path, index] : path, parsed.problem, { hint: parsed.hint })
-    return []
-  })
-}
-
-function buildSecret(context: Context, path: Path, text: string | undefined): string | undefined {
-  if (text === undefined) return undefined
-  const read = readSecret(text, context.host)
-  if ('value' in read) return read.value
-  context.error(path, read.problem, { hint: read.hint })
-  return undefined
+/** What is sent, when and how fast, wherever it goes. */
+function buildSending(
+  context: Context,
+  path: Path,
+  options: { readonly uplink: Uplink; readonly devices: readonly DeviceSettings[] },
+): Pick<MqttSettings, 'window' | 'order' | 'ackTimeoutMs' | 'delivery' | 'filter' | 'pace' | 'format' | 'batch'> {
+  const { uplink } = options
+  const filter = buildFilter(context, path, options)
+  const batch = uplink.batch && buildBatch(context, path, uplink.batch)
+  const { messages, bytes } = uplink.pace ?? {}
+  const pace = {
+    ...(messages === undefined ? {} : { messagesPerSecond: messages.perSecond }),
+    ...(bytes === undefined ? {} : { bytesPerSecond: bytes.perSecond }),
+  }
+  return {
+    window: uplink.window,
+    order: uplink.order,
+    ackTimeoutMs: uplink.ack_timeout,
+    delivery: uplink.delivery,
+    ...(filter === undefined ? {} : { filter }),
+    ...(Object.keys(pace).length === 0 ? {} : { pace }),
+    format: buildFormat(context, path, uplink),
+    ...(batch === undefined ? {} : { batch }),
+  }
 }
 
 function checkPlainPassword(
@@ -96,13 +114,12 @@ function checkPlainPassword(
   options: { password: string; urls: readonly BrokerUrl[] },
 ): void {
   const place = [...path, 'password']
-  if (!isReference(options.password)) {
-    context.warning(place, 'the password stands in the file', {
-      hint: 'secret:NAME, env:NAME or file:/path keep it out',
-    })
-  }
+  warnOfPlain(context, place, { text: options.password, noun: 'the password' })
   const open = options.urls.find((url) => !url.encrypted && !isLoopback(url.host))
-  if (open) context.warning(place, `the password goes to ${open.host} unencrypted`, { hint: 'use mqtts://' })
+  if (open) {
+    const scheme = open.url.startsWith('ws') ? 'wss' : 'mqtts'
+    context.warning(place, `the password goes to ${open.host} unencrypted`, { hint: `use ${scheme}://` })
+  }
 }
 
 /** Two sessions with one client id throw each other out for ever (MQTT 5.0, 3.1.4-3). */
@@ -147,9 +164,10 @@ function checkFormerName(context: Context, path: Path, formerly: string | undefi
 }
 
 function checkTimes(context: Context, path: Path, uplink: Uplink): void {
-  for (const key of ['keepalive', 'session_expiry'] as const) {
-    if (uplink[key] % 1000 !== 0) {
-      context.error([...path, key], `MQTT knows whole seconds only, got ${formatDuration(uplink[key])}`)
+  for (const key of ['keepalive', 'session_expiry', 'message_expiry'] as const) {
+    const given = uplink[key]
+    if (given !== undefined && given % 1000 !== 0) {
+      context.error([...path, key], `MQTT knows whole seconds only, got ${formatDuration(given)}`)
     }
   }
   const { min, max } = uplink.backoff
@@ -157,9 +175,13 @@ function checkTimes(context: Context, path: Path, uplink: Uplink): void {
     const place = context.written([...path, 'backoff', 'min']) ? 'min' : 'max'
     context.error([...path, 'backoff', place], `min ${formatDuration(min)} is above max ${formatDuration(max)}`)
   }
-  if (uplink.protocol === '3.1.1' && context.written([...path, 'session_expiry'])) {
-    context.warning([...path, 'session_expiry'], 'MQTT 3.1.1 has no session expiry', { at: 'key', hint: 'remove it' })
-  }
+}
+
+function checkDelivery(context: Context, path: Path, uplink: Uplink): void {
+  if (uplink.delivery !== 'at_most_once') return
+  context.warning([...path, 'delivery'], 'every reading is written to flash before it is sent', {
+    hint: 'at_least_once spares the card; who reads can drop repeated ids',
+  })
 }
 
 function buildBatch(context: Context, path: Path, batch: NonNullable<Uplink['batch']>): BatchSettings {
@@ -170,5 +192,5 @@ function buildBatch(context: Context, path: Path, batch: NonNullable<Uplink['bat
     const message = `max_wait ${wait} is not below outbox.commit_interval ${formatDuration(commitInterval)}, so every reading is written to flash`
     context.warning(place, message, { hint: 'a shorter max_wait spares the card' })
   }
-  return { recordsMax: batch.max_records, bytesMax: batch.max_bytes, waitMaxMs: batch.max_wait }
+  return { recordsMax: batch.max_records, bytesMax: batch.max_bytes, waitMaxMs: batch.max_wait, gzip: batch.gzip }
 }

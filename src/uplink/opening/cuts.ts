@@ -1,0 +1,32 @@
+import type { Closed } from '../transport.ts'
+
+/** So many sessions in a row that a server cut short are no accident. */
+const CUTS_SUSPICIOUS = 3
+/** A session that lasted longer was no false start. */
+const SHORT_MS = 60_000
+/** Ends without a word: closed, or reset. */
+const SILENT: ReadonlySet<string> = new Set(['cut', 'tcp'])
+
+/**
+ * Sessions that begin well and are cut again and again without a word. MQTT 3.1.1 servers have no other way to say that
+ * another client took over our id, or that they do not like what we publish. Reason `cut_again`.
+ */
+export class Cuts {
+  #inARow = 0
+
+  /** A session ended after so many ms; gives the reason, with the suspicion where there is one. */
+  ended(closed: Closed, lastedMs: number): Closed {
+    if (!SILENT.has(closed.reason) || lastedMs >= SHORT_MS) {
+      this.#inARow = 0
+      return closed
+    }
+    this.#inARow += 1
+    if (this.#inARow < CUTS_SUSPICIOUS) return closed
+    const { hint: _, ...rest } = closed
+    return {
+      ...rest,
+      reason: 'cut_again',
+      detail: `${closed.detail}, soon after it had taken us in, ${this.#inARow} times in a row`,
+    }
+  }
+}

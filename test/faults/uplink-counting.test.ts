@@ -1,0 +1,38 @@
+/**
+ * An uplink and a server that fails in every way there is, hundreds of lives, each from a seed: nothing is ever missing,
+ * what comes twice was in flight when a connection ended, the order of each topic holds, and the books balance.
+ *
+ * TIDEGATE_UPLINK_LIVES=1000 for more lives of each kind, TIDEGATE_SEED=N to live one again.
+ */
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { newSeed } from '../support/seeded.ts'
+import { type LifeOptions, liveLife } from '../support/uplink-life.ts'
+
+const LIVES = Number(process.env['TIDEGATE_UPLINK_LIVES'] ?? 40)
+
+function lives(what: string, options: LifeOptions): void {
+  test(`${LIVES} lives with a server that fails: ${what}`, { timeout: 60_000 + LIVES * 10_000 }, async (t) => {
+    const first = newSeed()
+    const count = process.env['TIDEGATE_SEED'] === undefined ? LIVES : 1
+    const sums = { records: 0, connections: 0, duplicates: 0, rejected: 0 }
+    for (let seed = first; seed < first + count; seed++) {
+      const report = await replayable(t, { seed, options })
+      assert.deepEqual(report.faults, [], `TIDEGATE_SEED=${seed}\n${report.story.join('\n')}`)
+      for (const key of Object.keys(sums) as (keyof typeof sums)[]) sums[key] += report[key]
+    }
+    t.diagnostic(`seeds from ${first}: ${JSON.stringify(sums)}`)
+    if (count > 1) assert.ok(sums.connections > count * 2 && sums.duplicates > 0 && sums.rejected > 0)
+  })
+}
+
+async function replayable(t: TestContext, { seed, options }: { seed: number; options: LifeOptions }) {
+  try {
+    return await liveLife(t, seed, options)
+  } catch (error) {
+    throw new Error(`TIDEGATE_SEED=${seed}`, { cause: error })
+  }
+}
+
+lives('one record a message or batches, as the seed says', {})
+lives('the agent is killed in the middle', { dies: true })

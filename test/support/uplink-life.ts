@@ -1,0 +1,249 @@
+/**
+ * One life of an uplink: the real outbox on a real file, the real session loop, sender and transport, and a server that
+ * fails by plan. Everything that is chosen comes from the seed.
+ */
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
+import Database from 'better-sqlite3'
+import { silentLogger } from '../../src/log.ts'
+import { MqttTransport } from '../../src/uplink/mqtt.ts'
+import { Uplink } from '../../src/uplink/uplink.ts'
+import type { MqttSettings } from '../../src/uplink-settings.ts'
+import { FaultyBroker } from './faulty-broker.ts'
+import { hurriedClock } from './hurried-clock.ts'
+import { Site, temporaryFolder } from './outbox-site.ts'
+import { type Chance, chanceOf } from './seeded.ts'
+import { judgeUplink, type Sighting, seqOf, sightingsOf, type Verdict } from './uplink-judge.ts'
+import { mqttSettings } from './uplink-settings.ts'
+import { until } from './until.ts'
+
+/** An uplink lives so many times as fast as the machine: the five minutes after a ban are 0.6 s. */
+const HURRY = 500
+
+export interface LifeOptions {
+  /** Settings that this kind of life is about. */
+  readonly settings?: (chance: Chance) => Partial<MqttSettings>
+  /** The agent dies and starts again, in the middle. */
+  readonly dies?: boolean
+  readonly sightings?: typeof sightingsOf
+  readonly records?: number
+}
+
+export interface LifeReport extends Verdict {
+  readonly records: number
+  readonly connections: number
+  readonly rejected: number
+  readonly story: readonly string[]
+}
+
+export async function liveLife(t: TestContext, seed: number, options: LifeOptions = {}): Promise<LifeReport> {
+  const life = await Life.begin(t, seed, options)
+  try {
+    return await life.run()
+  } finally {
+    await life.end()
+  }
+}
+
+class Life {
+  readonly #t: TestContext
+  readonly #chance: Chance
+  readonly #options: LifeOptions
+  readonly #server: FaultyBroker
+  readonly #settings: MqttSettings
+  readonly #folder: string
+  readonly #commitIntervalMs: number
+  /** Content by id. */
+  readonly #owed = new Map<string, string>()
+  readonly #allowed = new Map<string, string>()
+  /** Ids of records with padding. */
+  readonly #large = new Set<string>()
+  /** The connection at which the agent died: what it had not noted down by then comes again. */
+  #diedOn = 0
+  #site: Site | undefined
+  #uplink: Uplink | undefined
+  #made = 0
+
+  private constructor(parts: { t: TestContext; chance: Chance; options: LifeOptions; server: FaultyBroker }) {
+    this.#t = parts.t
+    this.#chance = parts.chance
+    this.#options = parts.options
+    this.#server = parts.server
+    this.#settings = settingsOf(parts.chance, parts)
+    this.#folder = temporaryFolder(parts.t)
+    this.#commitIntervalMs = parts.chance.oneOf([10, 200, 60_000])
+  }
+
+  static async begin(t: TestContext, seed: number, options: LifeOptions): Promise<Life> {
+    const chance = chanceOf(seed)
+    const protocol = chance.hits(0.75) ? 5 : 3
+    const decode = options.sightings ?? sightingsOf
+    const idsIn = (bytes: Uint8Array, topic: string) =>
+      decode([{ topic, bytes, connection: 0 }]).map(({ id }) => id)
+    const server = await FaultyBroker.start({ seed, protocol, badConnections: chance.between(0, 10), idsIn })
+    return new Life({ t, chance, options, server })
+  }
+
+  async run(): Promise<LifeReport> {
+    const chance = this.#chance
+    await this.#start()
+    this.#append(chance.between(0, 150))
+    const rounds = chance.between(2, 6)
+    const death = this.#options.dies ? chance.between(0, rounds - 1) : undefined
+    for (let round = 0; round < rounds; round++) {
+      this.#append(chance.between(1, 60))
+      const target = this.#server.broker.publishes + chance.between(1, 80)
+      const { publishes, connections } = this.#server.broker
+      const tries = connections.length + 2
+      await until(() => this.#isIdle() || this.#server.broker.publishes > target || connections.length > tries, {
+        what: `publishes after ${publishes}`,
+        timeoutMs: 30_000,
+      })
+      if (round === death) await this.#dieAndRise()
+      else if (chance.hits(0.15)) await this.#restart()
+    }
+    this.#append(chance.between(1, 20))
+    await until(() => this.#isIdle(), { what: 'an empty outbox', timeoutMs: 60_000 }).catch((error: Error) => {
+      throw new Error(`${error.message}: ${JSON.stringify(this.#uplink?.status())}\n${this.#server.story.join('\n')}`)
+    })
+    return this.#judge()
+  }
+
+  async end(): Promise<void> {
+    await this.#server.close()
+    await this.#uplink?.stop()
+    await this.#site?.abandon()
+  }
+
+  get #open(): Site {
+    assert.ok(this.#site)
+    return this.#site
+  }
+
+  #pending(): number {
+    const { account } = this.#open.cursor('cloud')
+    return account.issued(this.#open.outbox.head()) - account.settled
+  }
+
+  #isIdle(): boolean {
+    return this.#pending() === 0
+  }
+
+  async #start(): Promise<void> {
+    const site = await Site.open(this.#t, {
+      folder: this.#folder,
+      commitIntervalMs: this.#commitIntervalMs,
+      uplinks: [{ name: 'cloud', startAt: 'head' }],
+    })
+    this.#site = site
+    this.#uplink = new Uplink(this.#settings, {
+      transport: new MqttTransport(this.#settings),
+      feed: site.cursor('cloud'),
+      accept: () => Promise.resolve(),
+      clock: hurriedClock(HURRY),
+      log: silentLogger,
+    })
+    this.#uplink.start()
+  }
+
+  /** Records of some devices, and now and then one of the gateway itself; some are large. */
+  #append(count: number): void {
+    const { outbox } = this.#open
+    for (let index = 0; index < count; index++) {
+      this.#made += 1
+      const isEvent = this.#chance.hits(0.05)
+      const source = isEvent ? '' : `d${this.#chance.between(1, 3)}`
+      const padding = this.#chance.hits(0.03) ? `,"pad":"${'x'.repeat(this.#chance.between(100, 3_000))}"` : ''
+      const body = `"n":${this.#made},"device":"${source}","values":{"a":${this.#made},"b":true}${padding}`
+      outbox.append([{ kind: isEvent ? 'event' : 'data', source, body, mono: this.#open.clock.mono() }])
+      const id = `gw/${outbox.epoch}/${outbox.head()}`
+      this.#owed.set(id, `record ${this.#made}`)
+      if (padding !== '') this.#large.add(id)
+    }
+  }
+
+  /** As an operator does it. */
+  async #restart(): Promise<void> {
+    await this.#uplink?.stop()
+    await this.#open.close()
+    await this.#start()
+  }
+
+  /** Without a word: what is not on disk is gone, of the readings and of the acknowledgements. */
+  async #dieAndRise(): Promise<void> {
+    const { broker } = this.#server
+    const dying = this.#open.abandon()
+    for (const connection of broker.connections) connection.socket.resetAndDestroy()
+    await dying
+    await this.#uplink?.stop()
+    this.#diedOn = broker.connections.length
+    await this.#start()
+    const { firstSeq } = this.#open.outbox.epochs.running
+    for (const [id, content] of this.#owed) {
+      if (seqOf(id) < firstSeq) continue
+      this.#owed.delete(id)
+      this.#allowed.set(id, content)
+    }
+  }
+
+  async #judge(): Promise<LifeReport> {
+    const { broker, receiveMaximums } = this.#server
+    await this.#uplink?.stop()
+    const { account } = this.#open.cursor('cloud')
+    const totals = account.totals()
+    await this.#open.close()
+    const { epochs } = this.#open.outbox
+    const rejected = new Set(rejectedSeqs(this.#open.file).map((seq) => `${epochs.idPrefix(seq)}${seq}`))
+    const recordsMax = this.#settings.batch?.recordsMax ?? 1
+    const sightings: Sighting[] = (this.#options.sightings ?? sightingsOf)(broker.stored)
+    const mayBeTooLarge = this.#server.packetBytesMax !== undefined
+    const verdict = judgeUplink({
+      sightings,
+      owed: this.#owed,
+      allowed: this.#allowed,
+      rejected,
+      mayBeRejected: (id) =>
+        this.#server.refused.has(id) || this.#server.disturbed.has(id) || (mayBeTooLarge && this.#large.has(id)),
+      disturbed: this.#server.disturbed,
+      ordered: this.#settings.order === 'oldest_first',
+      inFlightMax: (connection) =>
+        connection <= this.#diedOn
+          ? Number.POSITIVE_INFINITY
+          : Math.min(this.#settings.window, receiveMaximums.get(connection) ?? 0) * recordsMax,
+    })
+    const faults = [...verdict.faults, ...broker.violations]
+    if (totals.rejected !== rejected.size) faults.push(`${totals.rejected} rejected in the books, ${rejected.size} kept`)
+    if (totals.dropped + totals.skipped + totals.notWanted > 0) faults.push(`books: ${JSON.stringify(totals)}`)
+    return {
+      ...verdict,
+      faults,
+      records: this.#made,
+      connections: broker.connections.length,
+      rejected: rejected.size,
+      story: this.#server.story,
+    }
+  }
+}
+
+function settingsOf(chance: Chance, { server, options }: { server: FaultyBroker; options: LifeOptions }): MqttSettings {
+  const batch = { recordsMax: chance.oneOf([2, 10, 100]), bytesMax: chance.oneOf([500, 4_000]), waitMaxMs: 2_000 }
+  return mqttSettings(server.broker.url, {
+    protocol: server.plan.protocol,
+    window: chance.oneOf([1, 2, 7, 20, 100]),
+    ackTimeoutMs: HURRY * 150,
+    connectTimeoutMs: 150,
+    keepaliveMs: 30_000,
+    backoff: { minMs: 1_000, maxMs: 10_000 },
+    ...(chance.hits(0.4) ? { batch } : {}),
+    ...options.settings?.(chance),
+  })
+}
+
+function rejectedSeqs(file: string): number[] {
+  const database = new Database(file, { readonly: true })
+  try {
+    return database.prepare('SELECT seq FROM rejected').pluck().all() as number[]
+  } finally {
+    database.close()
+  }
+}

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Cuts } from '../../../src/uplink/opening/cuts.ts'
+import type { Closed } from '../../../src/uplink/transport.ts'
+
+const cut: Closed = { reason: 'cut', detail: 'b:1883 closed the connection without a word', hurry: 'soon' }
+
+test('the third short session in a row that is cut without a word is suspicious', () => {
+  const cuts = new Cuts()
+  assert.deepEqual(cuts.ended(cut, 100), cut)
+  assert.deepEqual(cuts.ended({ ...cut, reason: 'tcp' }, 30_000).reason, 'tcp')
+  const third = cuts.ended(cut, 59_999)
+  assert.equal(third.reason, 'cut_again')
+  assert.equal(third.hurry, 'soon')
+  assert.match(third.detail, /closed the connection without a word, soon after it had taken us in, 3 times in a row$/)
+  assert.match(cuts.ended(cut, 0).detail, /4 times/)
+})
+
+test('a session that lasted, or one that ended for a reason, begins the count anew', () => {
+  for (const [closed, lastedMs] of [
+    [cut, 60_000],
+    [{ reason: 'ack_timeout', detail: 'no acknowledgement', hurry: 'soon' }, 100],
+  ] as const) {
+    const cuts = new Cuts()
+    cuts.ended(cut, 0)
+    cuts.ended(cut, 0)
+    assert.deepEqual(cuts.ended(closed, lastedMs), closed)
+    assert.equal(cuts.ended(cut, 0).reason, 'cut')
+    assert.equal(cuts.ended(cut, 0).reason, 'cut')
+    assert.equal(cuts.ended(cut, 0).reason, 'cut_again')
+  }
+})
