@@ -110,10 +110,11 @@ for (const protocol of ['5', '3.1.1']) {
     agent.start()
     await agent.ready()
     await finds(port, 'state', ({ state }) => state === 'online')
+    await until(() => statesSeen(cloud).at(-1) === '{"state":"online"}', { what: 'the subscriber to hear of it' })
     const before = statesSeen(cloud).length
     assert.equal(await agent.stop(), 0)
     assert.equal((await retained(port)).get('tidegate/gw/state')?.['state'], 'offline')
-    await until(() => statesSeen(cloud).length > before, { what: 'the subscriber to hear of it' })
+    await until(() => statesSeen(cloud).length > before, { what: 'the subscriber to hear of the end' })
     assert.deepEqual(statesSeen(cloud).slice(before), ['{"state":"offline"}'], 'said once, so not by the will')
   })
 }

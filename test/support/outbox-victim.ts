@@ -103,6 +103,7 @@ for (;;) {
 
 /** Takes what there is, refuses a record, and loses the connection with what was in flight, each now and then. */
 async function deliver(cursor: Cursor, pace: { readonly window: number; readonly pauseMs: number }): Promise<void> {
+  cursor.rewind()
   for (;;) {
     const live = cursor.nextLive(chance.between(1, pace.window))
     tellGiven('L', cursor, live)

@@ -184,6 +184,22 @@ test('no alias for what is retained, for a topic that is as short as a number, a
   )
 })
 
+test('announcing a number never makes a packet too large that would have fitted', () => {
+  const properties = { user: { a: 'x'.repeat(118) } }
+  for (const bytes of [50, 200, 20_000, 3_000_000]) {
+    const message = { topic: 'tidegate/gw/boiler/data', payload: 'x'.repeat(bytes), properties, id: 'gw/1-2/3' }
+    const bare = new PublishEncoder(plain, () => {}).sizeOf(message)
+    for (let more = 0; more <= 12; more++) {
+      const terms = { ...plain, topicAliasMax: 1, packetBytesMax: bare + more }
+      const encoder = new PublishEncoder(terms, () => {})
+      const sizes = [1, 2, 3].map((id) => encoder.add(message, id))
+      assert.ok(Math.max(...sizes) <= terms.packetBytesMax, `${sizes} of ${terms.packetBytesMax}`)
+      if (more === 0) assert.equal(sizes[2], bare)
+      if (more === 12) assert.ok((sizes[2] ?? bare) < bare)
+    }
+  }
+})
+
 test('a server without retained messages gets none', () => {
   const [packet] = encoded({ retainAvailable: false }, [{ topic: 't', payload: '1', retain: true }])
   assert.equal(packet?.retain, false)

@@ -263,3 +263,14 @@ test('a server that ends the connection at a subscription still gets the records
   await until(() => feed.pending === 0, { what: 'the backlog to drain' })
   assert.equal(uplink.status().connectFailures, 2)
 })
+
+test('a subscription that is answered is made at once by every session', async (t) => {
+  const broker = await ScriptedBroker.start()
+  t.after(() => broker.close())
+  const transport = new MqttTransport(mqttSettings(broker.url, withCommands))
+  for (let life = 0; life < 4; life++) {
+    const { session } = await openSession(t, broker.url, { transport })
+    assert.deepEqual(session.shortfalls, [])
+    await session.close()
+  }
+})
