@@ -159,6 +159,26 @@ test('after an outage one event tells how long it was, what came late and twice,
   assert.ok(Number(content['duplicates']) > 0)
 })
 
+test('what was given up during an outage is missing, and the report says how much', async (t) => {
+  if (!hasField(t)) return
+  const { agent, cloud } = await site(t, (text) =>
+    text.replace(/(\w+: +\{ )(?=register: input)/g, '$1expires_after: 1s, '),
+  )
+  await until(() => cloud.records().length > 3, { what: 'records' })
+  await cloud.stop('SIGTERM')
+  await agent.reaches(({ uplinks: [uplink] }) => (uplink?.dropped ?? 0) > 5, {
+    what: 'readings that are too old',
+    timeoutMs: 30_000,
+  })
+  await cloud.start()
+  const report = await until(() => cloud.records().find(({ content }) => content['event'] === 'outage'), {
+    what: 'the report',
+    timeoutMs: 20_000,
+  })
+  const { uplinks } = await agent.status()
+  assert.equal(report.content['missing'], uplinks[0]?.dropped)
+})
+
 test('two gateways with one id are told apart from other trouble, and the operator is told what to do', async (t) => {
   if (!hasField(t)) return
   const { agent, cloud, port } = await site(t)

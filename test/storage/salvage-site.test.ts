@@ -4,16 +4,18 @@ import { dirname } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import Database from 'better-sqlite3'
 import type { StoredRecord } from '../../src/model.ts'
+import type { UplinkIdentity } from '../../src/outbox/opening.ts'
 import { destroyPage, PAGE_BYTES } from '../support/damaged-database.ts'
 import { Site } from '../support/outbox-site.ts'
 import { type Chance, chanceOf, newSeed } from '../support/seeded.ts'
 import { until } from '../support/until.ts'
 
 const RUNS = 12
-const UPLINKS = [
+const UPLINKS: readonly UplinkIdentity[] = [
   { name: 'north', startAt: 'head' },
-  { name: 'south', startAt: 'head' },
-] as const
+  { name: 'south', startAt: 'head', order: 'live_first' },
+  { name: 'west', startAt: 'head', filter: { devices: ['pump'] } },
+]
 
 /** What each id stood for. */
 type Issued = Map<string, string>
@@ -35,9 +37,10 @@ async function live(t: TestContext, chance: Chance, issued: Issued): Promise<str
     folder = dirname(site.file)
     for (let batch = chance.between(1, 8); batch > 0; batch -= 1) {
       const body = `"note":"${'x'.repeat(chance.oneOf([10, 300, 3_000]))}","batch":"${start}/${batch}"`
-      await site.durable(chance.between(1, 60), chance.hits(0.2) ? { body, to: 'south' } : { body })
+      const source = chance.oneOf(['meter', 'pump'])
+      await site.durable(chance.between(1, 60), chance.hits(0.2) ? { body, source, to: 'south' } : { body, source })
       for (const { name } of UPLINKS) {
-        const records = await site.cursor(name).next(chance.between(1, 40))
+        const records = [...site.cursor(name).nextLive(10), ...(await site.cursor(name).next(chance.between(1, 40)))]
         note(issued, records)
         for (const record of records) {
           if (chance.hits(0.05)) site.cursor(name).rejected(record, 'too large')
