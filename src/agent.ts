@@ -6,6 +6,8 @@ import type { DriverOptions } from './drivers/catalog.ts'
 import { Fleet } from './drivers/fleet.ts'
 import type { Poller } from './drivers/poller/poller.ts'
 import { Inbox } from './inbox/inbox.ts'
+import type { InboxDesk } from './inbox-api.ts'
+import { openInboxDesk } from './inbox-desk.ts'
 import { LastValues } from './lastvalue/lastvalue.ts'
 import type { Logger } from './log.ts'
 import type { Keeper } from './outbox/keeper.ts'
@@ -20,6 +22,7 @@ import { Times } from './times.ts'
 import { MqttTransport } from './uplink/mqtt.ts'
 import type { SurfaceContent } from './uplink/surface.ts'
 import { Uplink } from './uplink/uplink.ts'
+import { gatewayVerbs } from './verbs.ts'
 
 /** A single sync may take this long on a dying card before the watchdog is left hungry. */
 const STORAGE_SILENT_MS_MAX = 600_000
@@ -33,6 +36,8 @@ export interface AgentOptions {
   readonly clock?: Clock
   /** Ports that stand in for the connections' own: the demo. */
   readonly openPort?: DriverOptions['openPort']
+  /** Called when a command asks for a restart: stop, and have somebody start again. Absent: nobody would. */
+  readonly restart?: () => void
 }
 
 export interface Agent {
@@ -41,6 +46,8 @@ export interface Agent {
   healthy(): Promise<boolean>
   /** What an operator can see of the outbox and do with it. */
   readonly outbox: OutboxDesk
+  /** What an operator can see of the commands and do with them. */
+  readonly inbox: InboxDesk
   /** What tools can do with the devices. */
   readonly devices: DeviceDesk
   /** Stops in good order: everything that was read is on disk afterwards. */
@@ -65,7 +72,7 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
   const store = await openStore(settings, { ...options, clock, times, closing })
   const { storage, outbox, keeper, salvage } = store
   const lastValues = new LastValues(settings.connections.flatMap((connection) => connection.devices))
-  const { pollers, desk: deviceDesk } = createSouthbound(settings, {
+  const { pollers, desk: deviceDesk, record } = createSouthbound(settings, {
     clock,
     times,
     log,
@@ -85,6 +92,14 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
     isLogLost: store.isLogLost,
     report: (record) => outbox.report(record),
     devices: new Fleet(pollers),
+    verbs: gatewayVerbs({
+      connections: settings.connections,
+      pollers,
+      clock,
+      record,
+      flush: () => outbox.append([], { durable: true }),
+      restart: options.restart,
+    }),
     now: () => times.now(),
     bootOffset: (boot) => outbox.boots.knownOffset(boot),
   })
@@ -93,6 +108,12 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
   const parts: Parts = { ...own, storage, outbox, keeper, salvage, inbox, lastValues, pollers, uplinks }
 
   const desk = openDesk({ stateDir: options.stateDir, settings: settings.outbox, clock, storage, outbox, uplinks })
+  const inboxDesk = openInboxDesk({
+    commands: settings.commands,
+    storage,
+    inbox,
+    facts: () => ({ now: times.now(), bootOffset: (boot) => outbox.boots.knownOffset(boot) }),
+  })
   closing.defer(() => desk.close())
   closing.defer(() => stopAll(uplinks))
   closing.defer(() => inbox.close())
@@ -112,6 +133,7 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
   return {
     status: () => overview(parts),
     outbox: desk,
+    inbox: inboxDesk,
     devices: deviceDesk,
     healthy: async () =>
       storage.silentMs() < STORAGE_SILENT_MS_MAX &&

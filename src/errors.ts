@@ -25,6 +25,7 @@ export type ErrorCode =
   | 'runtime' // the Node under us cannot run this
   | 'unknown_uplink' // nobody has this name
   | 'unknown_device' // no device, point or connection has this name
+  | 'unknown_key' // no command has this key
   | 'unknown_profile' // no profile has this name
   | 'still_configured' // only an uplink that is not in the configuration can be forgotten
   | 'bad_answer' // the thing asked about is bad (device silent, uplink down, something missing)
@@ -36,6 +37,7 @@ export function exitStatus(error: unknown): number {
     case 'usage':
     case 'unknown_uplink':
     case 'unknown_device':
+    case 'unknown_key':
     case 'unknown_profile':
       return 2
     case 'agent_unreachable':

@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander'
 import { addDevices } from './cli/devices/words.ts'
+import { addInbox } from './cli/inbox/words.ts'
 import { configOption, type Done, jsonOption, stateDirOption } from './cli/options.ts'
 import { addOutbox } from './cli/outbox/words.ts'
 import { addProfiles } from './cli/profiles/words.ts'
@@ -74,6 +75,7 @@ export function createProgram(done: Done): Command {
   addDevices(program, done)
   addProfiles(program, done)
   addOutbox(program, done)
+  addInbox(program, done)
   addSendTest(program, done)
   addCopies(program, done)
   addDemo(program, done)

@@ -51,6 +51,15 @@ export interface NewRecord {
   readonly mono: number
   /** Beyond this age in ms nobody wants it late; absent: never. */
   readonly expiresAfterMs?: number
+  /** Where the sender of the command wants this outcome; absent: where outcomes go. */
+  readonly reply?: Reply
+}
+
+/** Where a sender wants the answer (MQTT 5 response topic), and what it wants back with it. */
+export interface Reply {
+  readonly topic: string
+  /** Base64. */
+  readonly correlation?: string
 }
 
 /** A record as an uplink gets it from the outbox. */
@@ -101,6 +110,7 @@ export interface IncomingCommand {
   readonly duplicate?: boolean
   /** Lifetime left in ms when it arrived, as the protocol gives it (MQTT message expiry), not the payload. */
   readonly expiresInMs?: number
+  readonly reply?: Reply
   readonly retained: boolean
 }
 

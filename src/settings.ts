@@ -2,6 +2,7 @@
  * The configuration as the stages get it: checked, complete (every default filled in), durations in ms, sizes in bytes,
  * secrets resolved, frozen. `config/` makes it from YAML and is the only place with defaults.
  */
+import type { CommandSettings } from './command-settings.ts'
 import type { UplinkSettings } from './uplink-settings.ts'
 
 export interface Settings {
@@ -217,18 +218,6 @@ export interface ReportSettings {
   readonly deadband?: { readonly absolute: number } | { readonly percent: number }
   /** Reported at the latest so long after the last time, changed or not. */
   readonly atLeastEveryMs?: number
-}
-
-export interface CommandSettings {
-  /** The last-value key. */
-  readonly key: string
-  readonly device: string
-  readonly point: string
-  readonly mode: 'last_value' | 'queue'
-  readonly expiresAfterMs: number
-  readonly verify: 'none' | 'read_back'
-  readonly repeatable: boolean
-  readonly acceptRetained: boolean
 }
 
 export interface OutboxSettings {

@@ -8,7 +8,7 @@ import type { LastValues } from './lastvalue/lastvalue.ts'
 import { deviceEventRecord, expiries, readingRecords } from './lastvalue/record.ts'
 import { Reports } from './lastvalue/report.ts'
 import type { Logger } from './log.ts'
-import type { DeviceEvent, NewRecord } from './model.ts'
+import type { DeviceEvent, NewRecord, Reading } from './model.ts'
 import type { Settings } from './settings.ts'
 import type { Times } from './times.ts'
 import { Watchers } from './workbench/watchers.ts'
@@ -31,28 +31,43 @@ export interface Southbound {
   readonly pollers: readonly Poller[]
   /** What tools can do with the devices. */
   readonly desk: DeviceDesk
+  /** Records a reading that somebody asked for, whether it is news or not. */
+  readonly record: (reading: Reading) => void
 }
 
 export function createSouthbound(settings: Settings, parts: SouthboundParts): Southbound {
-  const { clock, openPort, append } = parts
+  const { clock, openPort, append, lastValues } = parts
   const { connections } = settings
-  const watchers = new Watchers(
-    connections.flatMap(({ devices }) => devices),
-    () => clock.wall(),
-  )
-  const pollers = createPollers(settings, { ...parts, watchers })
+  const devices = connections.flatMap((connection) => connection.devices)
+  const watchers = new Watchers(devices, () => clock.wall())
+  const reports = new Reports(devices, { untilNextMs: untilNext(clock) })
+  const expiryOf = expiries(devices)
+  const note = (reading: Reading) => {
+    append(readingRecords(reading, expiryOf))
+    watchers.heard(reading)
+  }
+  const pollers = createPollers(settings, { ...parts, watchers, reports, note })
   const onWrite = (record: NewRecord) => append([record])
   const workbench = new Workbench({ connections, pollers, clock, running: true, openPort, onWrite })
   const desk = Object.assign(workbench, { watch: watchers.watch.bind(watchers) })
-  return { pollers, desk }
+  const record = (reading: Reading) => {
+    lastValues.offer(reading)
+    reports.news(reading)
+    note(reading)
+  }
+  return { pollers, desk, record }
 }
 
-function createPollers(settings: Settings, parts: SouthboundParts & { readonly watchers: Watchers }): Poller[] {
-  const { clock, times, lastValues, watchers, append } = parts
-  const devices = settings.connections.flatMap((connection) => connection.devices)
-  const expiryOf = expiries(devices)
-  const reports = new Reports(devices, { untilNextMs: untilNext(clock) })
-  const commanded = new Set(settings.commands.map((command) => command.device))
+interface PollerParts extends SouthboundParts {
+  readonly watchers: Watchers
+  readonly reports: Reports
+  /** Records what is news. */
+  readonly note: (news: Reading) => void
+}
+
+function createPollers(settings: Settings, parts: PollerParts): Poller[] {
+  const { clock, times, lastValues, watchers, reports, note, append } = parts
+  const commanded = new Set(settings.commands.flatMap(({ target }) => ('device' in target ? target.device : [])))
   return settings.connections.map(
     (connection) =>
       new Poller(connection, {
@@ -64,9 +79,7 @@ function createPollers(settings: Settings, parts: SouthboundParts & { readonly w
         onReading(reading) {
           lastValues.offer(reading)
           const news = reports.news(reading)
-          if (!news) return
-          append(readingRecords(news, expiryOf))
-          watchers.heard(news)
+          if (news) note(news)
         },
         onDeviceEvent(event) {
           append([deviceEventRecord(event, clock.mono())])

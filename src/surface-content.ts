@@ -4,7 +4,8 @@
  * added. Pure.
  */
 import { createHash } from 'node:crypto'
-import type { CommandSettings, ConnectionSettings, DeviceSettings, PointSettings, Settings } from './settings.ts'
+import type { CommandSettings, CommandTarget, ValueRule } from './command-settings.ts'
+import type { ConnectionSettings, DeviceSettings, PointSettings, Settings } from './settings.ts'
 import type { ConnectionStatus, DeviceStatus, Status, StorageStatus, UplinkStatus } from './status.ts'
 
 /** Sentences in a health message; of further ones only how many. */
@@ -42,8 +43,28 @@ export function infoText(settings: Settings, facts: InfoFacts): string {
   })
 }
 
-function commandOf({ key, device, point, mode, expiresAfterMs, verify }: CommandSettings) {
-  return { key, device, point, mode, expires_after_ms: expiresAfterMs, verify }
+function commandOf({ key, target, mode, expiresAfterMs }: CommandSettings) {
+  return { key, ...targetOf(target), mode, expires_after_ms: expiresAfterMs }
+}
+
+/** What it does; of a program only that it runs one. */
+function targetOf(target: CommandTarget) {
+  switch (target.type) {
+    case 'point':
+      return { device: target.device, point: target.point, verify: target.verify }
+    case 'group':
+      return { device: target.device, points: target.points, verify: target.verify }
+    case 'message':
+      return { device: target.device, message: target.text, value: ruleOf(target.value) }
+    case 'gateway':
+      return { gateway: target.verb }
+    case 'exec':
+      return { exec: true, value: ruleOf(target.value) }
+  }
+}
+
+function ruleOf({ oneOf, ...limits }: ValueRule) {
+  return { ...(oneOf === undefined ? {} : { one_of: oneOf }), ...limits }
 }
 
 /** The devices with their points, in the order of the configuration; only those of `names` when given. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { CommandSettings, Settings } from '../src/settings.ts'
+import type { CommandSettings } from '../src/command-settings.ts'
+import type { Settings } from '../src/settings.ts'
 import {
   availabilityText,
   configDigest,
@@ -16,11 +17,10 @@ import { mqttSettings } from './support/uplink-settings.ts'
 
 const command: CommandSettings = {
   key: 'boiler-setpoint',
-  device: 'boiler',
-  point: 'setpoint',
+  target: { type: 'point', device: 'boiler', point: 'setpoint', verify: 'read_back' },
   mode: 'last_value',
   expiresAfterMs: 3_600_000,
-  verify: 'read_back',
+  waitingMax: 1_000,
   repeatable: true,
   acceptRetained: false,
 }

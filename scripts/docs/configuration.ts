@@ -82,7 +82,7 @@ function allowed(node: JsonSchema): string {
   if (choices) return [...new Set(choices.map(allowed).filter((words) => words !== ''))].join(' or ')
   if (node.type === 'array') return 'list'
   if (node.minimum !== undefined && node.maximum !== undefined) return `${node.minimum} to ${node.maximum}`
-  if (node.type === 'string' && node.pattern?.includes('/(s|min|h)')) return 'rate'
+  if (node.type === 'string' && node.pattern?.includes('/(s|min|h')) return 'rate'
   if (node.type === 'string' && node.pattern?.includes('(ms|s|m|h|d)')) return ranged('duration', node)
   if (node.type === 'string' && node.pattern?.includes('GiB')) return ranged('size', node)
   if (node.type === 'string') return 'text'

@@ -21,10 +21,12 @@ export interface RunOptions {
 
 /** sysexits(3) EX_SOFTWARE: a fault of ours. The unit restarts on it. */
 const EXIT_FAULT = 70
+/** sysexits(3) EX_TEMPFAIL: a command asked for a restart. The unit restarts on it. */
+const EXIT_RESTART = 75
 /** What a shell reports for a process ended by SIGTERM; here: by a second signal, before everything was saved. */
 const EXIT_CUT_SHORT = 143
 
-/** Runs the gateway in the foreground until SIGTERM or SIGINT. Then everything read is saved and the status is 0. */
+/** Runs the gateway in the foreground until SIGTERM or SIGINT. Then everything read is saved and the status is 0; 75 when a command asked for a restart. */
 export async function run(options: RunOptions): Promise<number> {
   const log = createLogger({ level: options.logLevel, format: options.logFormat })
   const crash = (error: unknown) => {
@@ -33,9 +35,9 @@ export async function run(options: RunOptions): Promise<number> {
   }
   process.on('uncaughtException', crash)
   try {
-    await runAgent(options, log)
+    const status = await runAgent(options, log)
     log.info('stopped')
-    return 0
+    return status
   } catch (error) {
     if (error instanceof GatewayError) throw error
     log.error('programming error, ending so that a restart can help', { error })
@@ -46,7 +48,7 @@ export async function run(options: RunOptions): Promise<number> {
   }
 }
 
-async function runAgent(options: RunOptions, log: RootLogger): Promise<void> {
+async function runAgent(options: RunOptions, log: RootLogger): Promise<number> {
   // Everything that needs no device is refused before anything starts.
   const { settings, warnings } = loadSettings(options.config)
   prepareStateDirectory(options.stateDir)
@@ -63,9 +65,12 @@ async function runAgent(options: RunOptions, log: RootLogger): Promise<void> {
     const version = programVersion()
     log.info('starting', { version, gateway: settings.gateway.id, config, stateDir, pid: process.pid })
     for (const { path, message } of warnings) log.warn(`configuration: ${path}: ${message}`)
-    const agent = await startAgent(settings, { stateDir, version, log })
+    const restart = Promise.withResolvers<'restart'>()
+    const agent = await startAgent(settings, { stateDir, version, log, restart: () => restart.resolve('restart') })
     const notifier = createNotifier({ log: log.child('systemd') })
-    await serve(agent, { stateDir, log, clock: systemClock, notifier, stopped: signals.stopped })
+    const stopped = Promise.race([signals.stopped, restart.promise])
+    await serve(agent, { stateDir, log, clock: systemClock, notifier, stopped })
+    return (await stopped) === 'restart' ? EXIT_RESTART : 0
   } finally {
     signals.release()
   }

@@ -2,7 +2,7 @@
  * Words that belong to Tidegate's configuration but do not work in this version. Naming them keeps an operator from
  * looking for a spelling mistake in a file that is only ahead of the program.
  */
-const keys = ['mode', 'default_mode', 'console', 'homeassistant']
+const keys = ['console', 'homeassistant']
 
 const values = [
   'tencent-iothub',

@@ -1,4 +1,4 @@
-import { type Parsed, parseSize } from './units.ts'
+import { type Parsed, parseDuration, parseSize } from './units.ts'
 
 /** Seconds in what a rate may be per. */
 const spans: Readonly<Record<string, number>> = { s: 1, min: 60, h: 3600 }
@@ -15,9 +15,11 @@ const spellings: Readonly<Record<string, string>> = {
 
 /** The patterns an editor checks against (JSON Schema). */
 export const messageRatePattern = '^[0-9]+(\\.[0-9]+)?/(s|min|h)$'
+export const commandRatePattern = '^[0-9]+/(s|min|h|[0-9]+(\\.[0-9]+)?(s|m|h|d))$'
 export const byteRatePattern = '^[0-9]+(\\.[0-9]+)?(B|KiB|MiB|GiB|KB|MB|GB)/(s|min|h)$'
 
 const messagesPerSecondMax = 1_000_000
+const commandsMax = 1_000_000
 
 /** `20/s`, `100/min` -> messages per second. */
 export function parseMessageRate(text: string): Parsed<{ readonly perSecond: number }> {
@@ -35,6 +37,37 @@ export function messagesPerSecond(perSecond: number): Parsed<{ readonly perSecon
   if (perSecond <= 0) return { problem: 'at this rate nothing is ever sent', hint: 'remove it to send without a limit' }
   if (perSecond > messagesPerSecondMax) return { problem: `${perSecond}/s is above ${messagesPerSecondMax}/s` }
   return { value: { perSecond } }
+}
+
+/** So many commands in so long. */
+interface CommandRate {
+  readonly commands: number
+  readonly perMs: number
+}
+
+/** `10/1m`, `5/s`. */
+export function parseCommandRate(text: string): Parsed<CommandRate> {
+  const expected = `expected a rate such as 10/1m or 1/s, got "${text}"`
+  const [, amount = '', span = ''] = /^\s*(\d+)\s*\/\s*(\S+)\s*$/.exec(text) ?? []
+  if (amount === '') return { problem: expected }
+  const unit = unitOf(span)
+  const per = parseDuration(unit === undefined ? span : durationOf(unit))
+  if ('problem' in per) {
+    const meant = /^write (\d\S*)( for seconds.*)?$/.exec(per.hint ?? '')?.[1]
+    return { problem: expected, ...(meant === undefined ? {} : { hint: `write ${amount}/${meant}` }) }
+  }
+  const written = unit === undefined || Object.hasOwn(spans, span) ? span : durationOf(unit)
+  if (`${amount}/${written}` !== text) return { problem: expected, hint: `write ${amount}/${written}` }
+  const commands = Number(amount)
+  if (commands === 0) return { problem: 'at this rate every command is refused', hint: 'remove it for no limit' }
+  if (commands > commandsMax) return { problem: `${commands} is above ${commandsMax}` }
+  if (per.value < 1000 || per.value > 86_400_000) return { problem: `${span} is not within 1s to 1d` }
+  return { value: { commands, perMs: per.value } }
+}
+
+/** What to say about a number of commands without a time. */
+export function bareCommandRate(value: number): string {
+  return `a rate needs a time, got ${value}\nwrite ${value}/1m`
 }
 
 /** `64KiB/s`, `1MB/min` -> bytes per second. */
@@ -65,6 +98,11 @@ function unitOf(span: string): string | undefined {
   const word = span.toLowerCase()
   if (Object.hasOwn(spans, word)) return word
   return spellings[word] ?? spellings[word.replace(/s$/, '')]
+}
+
+/** `min` -> `1m` */
+function durationOf(unit: string): string {
+  return `1${unit.charAt(0)}`
 }
 
 function bareHint(text: string): { hint?: string } {

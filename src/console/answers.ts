@@ -15,7 +15,7 @@ export function refusalAnswer(error: GatewayError): Response {
 
 function httpStatus({ code }: GatewayError): number {
   if (code === 'usage') return 400
-  if (code === 'unknown_uplink' || code === 'unknown_device') return 404
+  if (code === 'unknown_uplink' || code === 'unknown_device' || code === 'unknown_key') return 404
   return code === 'conflict' || code === 'still_configured' ? 409 : 500
 }
 

@@ -2,12 +2,14 @@ import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { DeviceDesk } from '../device-api.ts'
 import { GatewayError, messageOf } from '../errors.ts'
+import type { InboxDesk } from '../inbox-api.ts'
 import type { Logger } from '../log.ts'
 import type { OutboxDesk } from '../outbox-api.ts'
 import type { Status } from '../status.ts'
 import { problemAnswer, refusalAnswer } from './answers.ts'
 import { backupRoutes } from './backup-routes.ts'
 import { deviceRoutes } from './device-routes.ts'
+import { inboxRoutes } from './inbox-routes.ts'
 import { outboxRoutes } from './outbox-routes.ts'
 
 /** What the API shows. The agent is one. */
@@ -17,6 +19,8 @@ export interface ApiSource {
   healthy(): Promise<boolean>
   /** Absent: nothing is answered about single records, and nothing can be changed. */
   readonly outbox?: OutboxDesk
+  /** Absent: nothing is answered about single commands, and none can be cancelled. */
+  readonly inbox?: InboxDesk
   /** Absent: nothing is read from or written to devices for tools. */
   readonly devices?: DeviceDesk
 }
@@ -43,6 +47,7 @@ export function createRoutes(source: ApiSource, log: Logger): Hono {
     routes.route('/api/v1/outbox', outboxRoutes(source.outbox, log))
     routes.route('/api/v1/backup', backupRoutes(source.outbox, log))
   }
+  if (source.inbox) routes.route('/api/v1/inbox', inboxRoutes(source.inbox, log))
   if (source.devices) routes.route('/api/v1', deviceRoutes(source.devices, log))
   routes.notFound((context) => problemAnswer(404, `there is no ${context.req.method} ${context.req.path}`))
   routes.onError((error, context) => {

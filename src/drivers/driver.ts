@@ -47,6 +47,11 @@ export interface Driver {
    * or was closed meanwhile; `read_only` or `unsupported` where nothing can be written; `range` when the value does not fit.
    */
   write(device: DeviceSettings, point: PointSettings, value: Value): Promise<void>
+  /**
+   * Sends a text to a device, as it is, one byte a character (ISO 8859-1); resolves when it has gone out, without waiting for
+   * an answer. Rejects like `write`. Absent: devices of this connection take no texts.
+   */
+  send?(device: DeviceSettings, text: string): Promise<void>
   /** Ends everything, also a pending call, and resolves when nothing is left open. Idempotent; never rejects. */
   close(): Promise<void>
   /**

@@ -14,14 +14,14 @@ export class Fleet {
     return this.#poller(device).isOnline(device)
   }
 
-  /** Rejects with WriteError. LinkError from a poller means that the connection was down and nothing was sent. */
-  async write(device: string, point: string, value: Value, isWanted: () => boolean): Promise<void> {
-    try {
-      await this.#poller(device).write(device, point, value, isWanted)
-    } catch (error) {
-      if (!(error instanceof LinkError)) throw error
-      throw new WriteError(error.code, error.message, { happened: 'no', retriable: true })
-    }
+  /** Rejects with WriteError. */
+  write(device: string, point: string, value: Value, isWanted: () => boolean): Promise<void> {
+    return unsent(this.#poller(device).write(device, point, value, isWanted))
+  }
+
+  /** Resolves when the text has gone out. Rejects with WriteError. */
+  send(device: string, text: string, isWanted: () => boolean): Promise<void> {
+    return unsent(this.#poller(device).send(device, text, isWanted))
   }
 
   /** Reads points now, together. Rejects with an error that carries the short code of the first without a value. */
@@ -39,5 +39,15 @@ export class Fleet {
     const poller = this.#byDevice.get(device)
     if (!poller) throw new Error(`no such device: ${device}`)
     return poller
+  }
+}
+
+/** LinkError from a poller means that the connection was down and nothing was sent. */
+async function unsent(writing: Promise<void>): Promise<void> {
+  try {
+    await writing
+  } catch (error) {
+    if (!(error instanceof LinkError)) throw error
+    throw new WriteError(error.code, error.message, { happened: 'no', retriable: true })
   }
 }

@@ -1,14 +1,14 @@
 /**
- * Brings waiting commands to their devices: one attempt per device at a time, commands of one point strictly in order of
- * arrival, and never one whose time is over.
+ * Brings waiting commands to their targets: one attempt per device at a time, commands for one point strictly in order of
+ * arrival, and never one whose time is over. Of what may begin, the newest desired values go before queued jobs.
  */
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import { backoffMs } from '../retry.ts'
-import { type AttemptResult, type Devices, type Job, look, writeOnce } from './attempt.ts'
 import type { Command } from './command.ts'
 import { type BootOffset, judge, type Now, type Verdict } from './expiry.ts'
 import type { CommandKey } from './key.ts'
+import { type AttemptResult, ended, type Job } from './target.ts'
 
 /** The first pauses are short, because most failures are a lost reply; a device that is away wakes us when it is back. */
 const BACKOFF = { minMs: 1_000, maxMs: 30_000 }
@@ -20,7 +20,6 @@ const HELD_NAP_MS = 5_000
 const CLOSE_MAX_MS = 10_000
 
 export interface ApplierOptions {
-  readonly devices: Devices
   readonly clock: Clock
   readonly now: () => Now
   readonly bootOffset: BootOffset
@@ -29,7 +28,8 @@ export interface ApplierOptions {
 }
 
 /** A live command with its key. */
-interface Turn extends Job {
+interface Turn {
+  readonly command: Command
   readonly key: CommandKey
 }
 
@@ -41,7 +41,7 @@ interface Retry {
 export class Applier {
   readonly #keys: readonly CommandKey[]
   readonly #options: ApplierOptions
-  /** Attempts under way, by device. */
+  /** Attempts under way, by the turn of their targets. */
   readonly #busy = new Map<string, Promise<void>>()
   /** Pauses between attempts, by key and id. */
   readonly #retries = new Map<string, Retry>()
@@ -63,13 +63,14 @@ export class Applier {
     const turns = this.#turns()
     this.#forgetRetries(turns)
     const taken = new Set<string>()
+    const ready: Turn[] = []
     let napMs = NAP_MAX_MS
     for (const turn of turns) {
-      const { command, settings } = turn
+      const { command, key } = turn
       const verdict = this.#judge(command, now)
-      const target = `${settings.device} ${settings.point}`
-      const first = !taken.has(target)
-      taken.add(target)
+      const { touches } = key.target
+      const first = touches.every((touched) => !taken.has(touched))
+      for (const touched of touches) taken.add(touched)
       if (command.state !== 'waiting') continue
       if (verdict.verdict === 'expired') {
         void this.#leave(turn, verdict.reason)
@@ -79,15 +80,18 @@ export class Applier {
       if (!first || verdict.verdict === 'held') continue
       const pauseMs = this.#pauseMs(command, now)
       if (pauseMs > 0) napMs = Math.min(napMs, pauseMs)
-      else if (this.#options.devices.isOnline(settings.device)) this.#start(turn)
+      else if (key.target.isReady()) ready.push(turn)
+    }
+    for (const mode of ['last_value', 'queue']) {
+      for (const turn of ready) if (turn.key.rules.mode === mode) this.#start(turn)
     }
     this.#napFor(napMs)
   }
 
   /** The device answers (again): what waits for it is tried at once. */
   deviceOnline(device: string): void {
-    for (const { command, settings } of this.#turns()) {
-      if (settings.device === device) this.#retries.delete(nameOf(command))
+    for (const { command, key } of this.#turns()) {
+      if (key.target.device === device) this.#retries.delete(nameOf(command))
     }
     this.wake()
   }
@@ -112,15 +116,13 @@ export class Applier {
   #reason(key: CommandKey, command: Command, facts: { verdict: Verdict; now: Now }): string {
     if (command.state === 'applying') return 'applying'
     if (facts.verdict.verdict === 'held') return 'clock'
-    if (!this.#options.devices.isOnline(key.settings.device)) return 'device offline'
+    if (!key.target.isReady()) return 'device offline'
     return this.#pauseMs(command, facts.now) > 0 ? `retry after ${command.reason ?? 'a failure'}` : 'its turn'
   }
 
   /** Live commands in order of arrival over all keys. */
   #turns(): Turn[] {
-    const turns = this.#keys.flatMap((key) =>
-      key.live.map((command) => ({ command, key, settings: key.settings, point: key.point })),
-    )
+    const turns = this.#keys.flatMap((key) => key.live.map((command) => ({ command, key })))
     return turns.sort((a, b) => a.command.arrival - b.command.arrival)
   }
 
@@ -131,19 +133,27 @@ export class Applier {
   }
 
   #start(turn: Turn): void {
-    const { device } = turn.settings
-    if (this.#busy.has(device)) return
+    const name = turn.key.target.turn
+    if (this.#busy.has(name)) return
     const attempt = this.#attempt(turn).finally(() => {
-      this.#busy.delete(device)
+      this.#busy.delete(name)
       this.wake()
     })
-    this.#busy.set(device, attempt)
+    this.#busy.set(name, attempt)
   }
 
   async #attempt(turn: Turn): Promise<void> {
-    const { command, settings, key } = turn
-    if (command.doubt && !settings.repeatable) {
-      const result = await look(turn, this.#options.devices)
+    const { command, key } = turn
+    const job: Job = {
+      command,
+      repeatable: key.rules.repeatable,
+      // It may wait behind a slow poll, and its time may be over before its turn on the wire comes.
+      isWanted: () => this.#judge(command, this.#options.now()).verdict === 'live',
+    }
+    if (command.doubt && !job.repeatable) {
+      const { look } = key.target
+      // The configuration may have changed since: then nobody can look any more.
+      const result = look ? await look(job) : ended('unknown', { reason: command.reason ?? 'no reply' })
       if (result) await this.#settle(turn, result)
       else this.#pause(command)
       return
@@ -157,14 +167,14 @@ export class Applier {
       return
     }
     if (command.doubt) this.repeatedWrites += 1
-    // It may wait behind a slow poll, and its time may be over before its turn on the wire comes.
-    const isWanted = () => this.#judge(command, this.#options.now()).verdict === 'live'
-    await this.#settle(turn, await writeOnce(turn, this.#options.devices, isWanted))
+    await this.#settle(turn, await key.target.apply(job))
   }
 
   async #settle(turn: Turn, result: AttemptResult): Promise<void> {
     const { key, command } = turn
     const { id } = command
+    // It stays `applying`: the next start tells what became of it.
+    if (result.result === 'ending') return
     if (result.result === 'again') {
       // Before the commit, so that the wake after it finds the pause.
       this.#pause(command)

@@ -1,4 +1,5 @@
-import type { CommandState, Value } from '../model.ts'
+import type { CommandState, Reply } from '../model.ts'
+import type { CommandValue } from './value.ts'
 
 /** States that end a command; its outcome has been recorded in the same transaction. */
 export type FinalState = Exclude<CommandState, 'waiting' | 'applying'>
@@ -32,10 +33,12 @@ export interface Command {
   readonly id: string
   /** The uplink it came from, which gets the outcome. */
   readonly uplink: string
+  /** Where its sender wants the outcome. */
+  readonly reply?: Reply
   /** Order of arrival over all keys. */
   readonly arrival: number
-  /** Absent only when it was refused because no value could be made out, or one too long to keep. */
-  readonly value?: Value
+  /** Absent when the command takes none, and when it was refused because none could be made out or it is too long to keep. */
+  readonly value?: CommandValue
   readonly version?: number
   readonly state: CommandState
   readonly deadline: Deadline
@@ -49,7 +52,7 @@ export interface Command {
   readonly reason?: string
   readonly supersededBy?: string
   /** What the point held after the write, where that is not the very value. */
-  readonly readBack?: Value
+  readonly readBack?: CommandValue
   readonly finished?: Stamp
 }
 

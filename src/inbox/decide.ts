@@ -6,11 +6,11 @@
  *   arrive -> (duplicate | refused | superseded | expired) | waiting -> applying -> applied | verified | failed | unknown
  *                                                            waiting -> superseded | expired | cancelled
  */
-import type { Value } from '../model.ts'
+import type { Reply } from '../model.ts'
+import { type Allowance, type Rate, take } from './allowance.ts'
 import { type Command, type Deadline, type FinalState, type Highest, isFinal, type Stamp } from './command.ts'
+import type { CommandValue } from './value.ts'
 
-/** Commands of a queue that may wait at a time; more are refused, so that the sender knows and memory is bounded. */
-export const QUEUE_MAX = 1_000
 /** Attempts of one command that the agent may not survive: beyond it the command itself is suspected. */
 export const CRASHES_MAX = 5
 
@@ -21,22 +21,29 @@ export interface KeyRules {
   readonly repeatable: boolean
   /** The point can be read, so that a doubt can be settled by looking. */
   readonly readable: boolean
+  /** Absent: any number of commands may come. */
+  readonly rate?: Rate
+  /** Commands that may wait at a time (mode queue); more are refused, so that the sender knows and memory is bounded. */
+  readonly waitingMax: number
 }
 
 export interface KeyState {
   /** Waiting and applying, in order of arrival. */
   readonly live: readonly Command[]
   readonly highest?: Highest
+  /** What is left of the rate. Not stored: with every start all of it is there. */
+  readonly allowance?: Allowance
 }
 
 /** A delivery, understood as far as possible. */
 export interface Arrival {
   readonly uplink: string
   readonly arrival: number
+  readonly reply?: Reply
   readonly id: string
   /** The sender gave the id, so that another command may have it. */
   readonly ownId: boolean
-  readonly value?: Value
+  readonly value?: CommandValue
   readonly version?: number
   readonly deadline: Deadline
   /** Set where there is no id of the sender's to recognise it by. */
@@ -59,7 +66,7 @@ export type Step =
       readonly state: FinalState
       readonly reason?: string
       /** See `Command`. */
-      readonly readBack?: Value
+      readonly readBack?: CommandValue
     }
   /** The attempt did not succeed; another one may. */
   | { readonly step: 'again'; readonly id: string; readonly doubt: boolean; readonly reason: string }
@@ -73,6 +80,8 @@ export type Step =
     }
   /** The agent died in the attempt. */
   | { readonly step: 'crashed'; readonly id: string }
+  /** By hand: the highest version is to be forgotten. */
+  | { readonly step: 'forget' }
 
 /** What the storage knows of the ids and fingerprints in the batch, beyond what is live. */
 export interface Known {
@@ -85,6 +94,8 @@ export interface Outcome {
   readonly command: Command
   /** The uplink that is told. */
   readonly to: string
+  /** Where whoever asked wants it. */
+  readonly reply?: Reply
   /** Told before, and told again because the sender asked again. */
   readonly repeated: boolean
 }
@@ -94,17 +105,23 @@ export interface Decision {
   /** Every command that is new or different, as it is afterwards. */
   readonly changed: readonly Command[]
   readonly outcomes: readonly Outcome[]
+  /** The highest version that stood before is forgotten; that in `state`, if there is one, came after it. */
+  readonly forgotten: boolean
   /** Deliveries of commands that were known already. */
   readonly duplicates: number
   /** For each step: did it take place? */
   readonly done: readonly boolean[]
 }
 
-export function decide(
-  rules: KeyRules,
-  before: KeyState,
-  batch: { readonly steps: readonly Step[]; readonly known: Known; readonly at: Stamp },
-): Decision {
+export interface Batch {
+  readonly steps: readonly Step[]
+  readonly known: Known
+  readonly at: Stamp
+  /** Further commands that may wait over all keys; absent: any number. */
+  readonly room?: number
+}
+
+export function decide(rules: KeyRules, before: KeyState, batch: Batch): Decision {
   const desk = new Desk(rules, before, batch)
   const done = batch.steps.map((step) => desk.take(step))
   return desk.decision(done)
@@ -122,22 +139,32 @@ class Desk {
   readonly #outcomes: Outcome[] = []
   readonly #redeliveries: Set<string>
   #highest: Highest | undefined
+  #allowance: Allowance | undefined
+  #room: number
   #duplicates = 0
+  #forgotten = false
 
-  constructor(rules: KeyRules, before: KeyState, batch: { readonly known: Known; readonly at: Stamp }) {
+  constructor(rules: KeyRules, before: KeyState, batch: Batch) {
     this.#rules = rules
     this.#known = batch.known
     this.#at = batch.at
     this.#redeliveries = new Set(batch.known.redeliveries)
     this.#live = new Map(before.live.map((command) => [command.id, command]))
     this.#highest = before.highest
+    this.#allowance = before.allowance
+    this.#room = batch.room ?? Infinity
   }
 
   decision(done: readonly boolean[]): Decision {
     return {
-      state: { live: [...this.#live.values()], ...(this.#highest ? { highest: this.#highest } : {}) },
+      state: {
+        live: [...this.#live.values()],
+        ...(this.#highest ? { highest: this.#highest } : {}),
+        ...(this.#allowance ? { allowance: this.#allowance } : {}),
+      },
       changed: [...this.#changed.values()],
       outcomes: this.#outcomes,
+      forgotten: this.#forgotten,
       duplicates: this.#duplicates,
       done,
     }
@@ -145,6 +172,7 @@ class Desk {
 
   take(step: Step): boolean {
     if (step.step === 'arrive') return this.#arrive(step.arrival)
+    if (step.step === 'forget') return this.#forget()
     const command = this.#live.get(step.id)
     if (!command) return false
     switch (step.step) {
@@ -167,7 +195,8 @@ class Desk {
   #arrive(arrival: Arrival): boolean {
     if (this.#isDuplicate(arrival)) return false
     const command = newCommand(this.#rules.key, arrival)
-    if (arrival.refused !== undefined) this.#finish(command, 'refused', { reason: arrival.refused })
+    const refused = arrival.refused ?? this.#tooMany(arrival)
+    if (refused !== undefined) this.#finish(command, 'refused', { reason: refused })
     else if (this.#rules.mode === 'queue') this.#enqueue(command, arrival.expired)
     else this.#replace(command, arrival.expired)
     return true
@@ -183,15 +212,34 @@ class Desk {
       return false
     }
     this.#duplicates += 1
-    if (known && isFinal(known.state)) this.#outcomes.push({ command: known, to: arrival.uplink, repeated: true })
+    const { uplink, reply } = arrival
+    if (known && isFinal(known.state)) {
+      this.#outcomes.push({ command: known, to: uplink, ...(reply ? { reply } : {}), repeated: true })
+    }
     return true
+  }
+
+  /** Counted when they come, so that a disk that holds them up makes no flood of them. Repeats do not count. */
+  #tooMany({ deadline, expired }: Arrival): string | undefined {
+    const { rate } = this.#rules
+    if (!rate || expired !== undefined) return undefined
+    const { after, waitMs } = take(rate, this.#allowance, deadline.arrived.mono)
+    this.#allowance = after
+    if (waitMs === 0) return undefined
+    return `more than ${rate.commands} in ${rate.perMs / 1_000} s; possible again in ${Math.ceil(waitMs / 1_000)} s`
   }
 
   #enqueue(command: Command, expired: string | undefined): void {
     if (expired !== undefined) this.#finish(command, 'expired', { reason: expired })
-    else if (this.#live.size >= QUEUE_MAX) {
-      this.#finish(command, 'refused', { reason: `${this.#live.size} commands wait already, at most ${QUEUE_MAX} may` })
-    } else this.#set(command)
+    else if (this.#live.size >= this.#rules.waitingMax) {
+      const reason = `${this.#live.size} commands wait already, at most ${this.#rules.waitingMax} may`
+      this.#finish(command, 'refused', { reason })
+    } else if (this.#room <= 0) {
+      this.#finish(command, 'refused', { reason: 'too many commands wait already, of all keys together' })
+    } else {
+      this.#room -= 1
+      this.#set(command)
+    }
   }
 
   /**
@@ -250,6 +298,14 @@ class Desk {
     else this.#finish(died, 'unknown', { reason })
   }
 
+  /** Not while a command with a version is under way: one that is older and comes late would take its place (P8). */
+  #forget(): boolean {
+    if ([...this.#live.values()].some(({ version }) => version !== undefined)) return false
+    this.#highest = undefined
+    this.#forgotten = true
+    return true
+  }
+
   /** What must not be repeated and may have been done is not superseded but unknown, and says what came after it. */
   #supersede(command: Command, supersededBy: string): void {
     if (!command.doubt) this.#finish(withoutReason(command), 'superseded', { supersededBy })
@@ -265,16 +321,18 @@ class Desk {
     const finished: Command = { ...withoutReason(command), state, ...why, finished: this.#at }
     this.#live.delete(command.id)
     this.#changed.set(command.id, finished)
-    this.#outcomes.push({ command: finished, to: command.uplink, repeated: false })
+    const reply = command.reply ? { reply: command.reply } : {}
+    this.#outcomes.push({ command: finished, to: command.uplink, ...reply, repeated: false })
   }
 }
 
 function newCommand(key: string, arrival: Arrival): Command {
-  const { id, uplink, value, version, deadline, redelivery } = arrival
+  const { id, uplink, reply, value, version, deadline, redelivery } = arrival
   return {
     key,
     id,
     uplink,
+    ...(reply ? { reply } : {}),
     arrival: arrival.arrival,
     ...(value === undefined ? {} : { value }),
     ...(version === undefined ? {} : { version }),

@@ -7,29 +7,34 @@
  * A delivery becomes a decision of its key (decide.ts), a decision and its outcomes one transaction (key.ts); the applier
  * brings what waits to the devices (applier.ts).
  */
-import { randomBytes } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
-import { type IncomingCommand, type NewRecord, type Value, valueJson } from '../model.ts'
+import type { IncomingCommand, NewRecord } from '../model.ts'
 import { backoffMs } from '../retry.ts'
-import type { PointSettings, Settings } from '../settings.ts'
+import type { Settings } from '../settings.ts'
 import type { InboxStatus } from '../status.ts'
 import type { Operation, Storage } from '../storage/operation.ts'
 import { Applier } from './applier.ts'
-import type { Devices } from './attempt.ts'
+import { arrivalOf, autoId, replyOf } from './arrival.ts'
 import type { Command } from './command.ts'
-import type { Arrival, Decision } from './decide.ts'
-import { type BootOffset, deadlineOf, judge, type Now } from './expiry.ts'
-import { fit } from './fit.ts'
+import type { Decision } from './decide.ts'
+import type { Devices } from './devices.ts'
+import type { BootOffset, Now } from './expiry.ts'
+import { resetOperation } from './history.ts'
 import { CommandKey, type KeyHost } from './key.ts'
 import { Lane } from './lane.ts'
 import { loadQuestion, pruneOperation } from './operations.ts'
-import { outcomeRecord, VALUE_LENGTH_MAX } from './outcome.ts'
+import { outcomeRecord } from './outcome.ts'
 import { type Parsed, parseCommand } from './parse.ts'
 import { restore } from './restore.ts'
+import { createTargets } from './targets/create.ts'
+import type { Verbs } from './targets/verb.ts'
+import { commandValueJson } from './value.ts'
 
 /** Refusals of unknown keys that go into one transaction. */
 const STRANGERS_BATCH_MAX = 256
+/** Commands of all keys in mode queue that may wait; further ones are refused. Each is looked at again and again. */
+const WAITING_MAX = 10_000
 /** Finished commands kept at most, whatever `keep_history` says: about 15 MB of flash, a week of five a minute. */
 const HISTORY_ROWS_MAX = 50_000
 const PRUNE_EVERY_MS = 3_600_000
@@ -45,6 +50,7 @@ export interface InboxOptions {
    */
   readonly report: (record: NewRecord) => Operation
   readonly devices: Devices
+  readonly verbs: Verbs
   readonly clock: Clock
   readonly now: () => Now
   readonly bootOffset: BootOffset
@@ -52,6 +58,12 @@ export interface InboxOptions {
   /** The newest commits before this start are lost, so that what is loaded may be out of date. */
   readonly isLogLost?: boolean
   readonly random?: () => number
+}
+
+/** What became of `reset`. busy: a command with a version is under way. nothing: no version was remembered. */
+export interface Reset {
+  readonly done: 'forgotten' | 'nothing' | 'busy' | 'unknown_key'
+  readonly version?: number
 }
 
 /** What became of `cancel`. An attempt that has begun cannot be called back. */
@@ -80,14 +92,13 @@ export class Inbox {
       report,
       now,
       read: (question) => this.#readPatiently(question),
+      room: () => WAITING_MAX - this.#live(),
       onDecided: (decision) => this.#decided(decision),
     }
-    const points = pointsOf(settings)
+    const targets = createTargets(settings, options)
     for (const command of settings.commands) {
-      const point = points.get(`${command.device}.${command.point}`)
-      if (!point)
-        throw new Error(`command ${command.key} writes ${command.device}.${command.point}, which is not configured`)
-      this.#keys.set(command.key, new CommandKey(command, point, host))
+      const target = targets.get(command.key)
+      if (target) this.#keys.set(command.key, new CommandKey(command, target, host))
     }
     this.#strangers = new Lane(STRANGERS_BATCH_MAX, (records) => this.#refuseStrangers(records))
     this.#applier = new Applier([...this.#keys.values()], { ...options, random: options.random ?? Math.random })
@@ -129,16 +140,34 @@ export class Inbox {
     }
     const parsed = parseCommand(incoming.payload)
     if (!key) return this.#refuseStranger(incoming, parsed)
-    await key.submit({ step: 'arrive', arrival: this.#arrival(incoming, parsed, key) })
+    this.#arrivals += 1
+    const { now, bootOffset } = this.#options
+    const facts = { key, now: now(), bootOffset, arrival: this.#arrivals }
+    await key.submit({ step: 'arrive', arrival: arrivalOf(incoming, parsed, facts) })
   }
 
-  /** Ends a waiting command by hand. With the same id under several keys, all of them. */
-  async cancel(id: string): Promise<Cancelled> {
-    const keys = [...this.#keys.values()].filter((key) => key.live.some((command) => command.id === id))
+  /** Ends a waiting command by hand. With the same id under several keys, all of them, or that of one. */
+  async cancel(id: string, only?: string): Promise<Cancelled> {
+    if (this.#opening) await this.#opening
+    const meant = [...this.#keys.values()].filter(({ rules }) => only === undefined || rules.key === only)
+    const keys = meant.filter((key) => key.live.some((command) => command.id === id))
     if (keys.length === 0) return 'unknown_id'
     const step = { step: 'leave', id, state: 'cancelled', reason: 'by hand' } as const
     const done = await Promise.all(keys.map((key) => key.submit(step)))
     return done.includes(true) ? 'cancelled' : 'too_late'
+  }
+
+  /** Forgets the highest version of a key, by hand; also of a key that is not configured any more. */
+  async reset(name: string): Promise<Reset> {
+    if (this.#opening) await this.#opening
+    const key = this.#keys.get(name)
+    if (!key) {
+      const [forgotten] = await this.#options.storage.transact([resetOperation(name)])
+      return { done: forgotten > 0 ? 'forgotten' : 'unknown_key' }
+    }
+    const { highest } = key
+    if (!(await key.submit({ step: 'forget' }))) return { done: 'busy' }
+    return highest ? { done: 'forgotten', version: highest.version } : { done: 'nothing' }
   }
 
   /** A device began to answer. */
@@ -158,7 +187,7 @@ export class Inbox {
     return live.map(({ key, command }) => ({
       key: command.key,
       id: command.id,
-      value: command.value === undefined ? '' : (valueJson(command.value) ?? ''),
+      value: command.value === undefined ? '' : (commandValueJson(command.value) ?? ''),
       ...this.#applier.waitingFor(key, command),
     }))
   }
@@ -180,30 +209,17 @@ export class Inbox {
     await this.#applier.close()
   }
 
-  #arrival(incoming: IncomingCommand, parsed: Parsed, key: CommandKey): Arrival {
-    const now = this.#options.now()
-    const { settings, point } = key
-    const expiresInMs = incoming.expiresInMs === undefined ? {} : { expiresInMs: incoming.expiresInMs }
-    const expiresAt = parsed.ok && parsed.expiresAt !== undefined ? { expiresAt: parsed.expiresAt } : {}
-    const deadline = deadlineOf({ ...expiresInMs, ...expiresAt, defaultMs: settings.expiresAfterMs }, now)
-    const verdict = judge(deadline, now, this.#options.bootOffset)
-    this.#arrivals += 1
-    return {
-      uplink: incoming.uplink,
-      arrival: this.#arrivals,
-      deadline,
-      ...identity(incoming, parsed),
-      ...content(parsed, point),
-      ...(settings.mode === 'queue' && parsed.ok && parsed.id === undefined ? { refused: 'an id is missing' } : {}),
-      ...(verdict.verdict === 'expired' ? { expired: verdict.reason } : {}),
-    }
+  #live(): number {
+    return [...this.#keys.values()].reduce((sum, key) => sum + key.live.length, 0)
   }
 
   #refuseStranger(incoming: IncomingCommand, parsed: Parsed): Promise<void> {
     const reason = incoming.key === '' ? 'the message names no command key' : 'no command with this key is configured'
     const facts = { key: incoming.key, id: parsed.id ?? autoId(), state: 'refused', reason } as const
     this.#options.log.warn('command refused', { uplink: incoming.uplink, key: incoming.key.slice(0, 128), reason })
-    return this.#strangers.submit(outcomeRecord(facts, { to: incoming.uplink, mono: this.#options.now().mono }))
+    const reply = replyOf(incoming)
+    const options = { to: incoming.uplink, mono: this.#options.now().mono, ...(reply ? { reply } : {}) }
+    return this.#strangers.submit(outcomeRecord(facts, options))
   }
 
   async #refuseStrangers(records: readonly NewRecord[]): Promise<readonly undefined[]> {
@@ -255,34 +271,4 @@ export class Inbox {
       if (removed === 0) await this.#options.clock.wait(PRUNE_EVERY_MS, signal)
     }
   }
-}
-
-/** The sender's id, else one of our own and the fingerprint by which a repeat is recognised. */
-function identity(incoming: IncomingCommand, parsed: Parsed): Pick<Arrival, 'id' | 'ownId' | 'redelivery' | 'resent'> {
-  if (parsed.id !== undefined) return { id: parsed.id, ownId: true }
-  const { redelivery, uplink, duplicate } = incoming
-  if (redelivery === undefined) return { id: autoId(), ownId: false }
-  return { id: autoId(), ownId: false, redelivery: `${uplink} ${redelivery}`, resent: duplicate === true }
-}
-
-function content(parsed: Parsed, point: PointSettings): Pick<Arrival, 'value' | 'version' | 'refused'> {
-  if (!parsed.ok) return { refused: parsed.reason }
-  const fitted = fit(point, parsed.value)
-  if (!fitted.ok) return { refused: fitted.reason, ...(isShort(parsed.value) ? { value: parsed.value } : {}) }
-  return { value: fitted.value, ...(parsed.version === undefined ? {} : { version: parsed.version }) }
-}
-
-/** What no point can hold may be as long as a payload: too long to keep for every refused command. */
-function isShort(value: Value): boolean {
-  return (valueJson(value)?.length ?? 0) <= VALUE_LENGTH_MAX
-}
-
-/** 64 random bits: such an id is never issued twice, whatever happens to the database. */
-function autoId(): string {
-  return `auto-${randomBytes(8).toString('hex')}`
-}
-
-function pointsOf(settings: Pick<Settings, 'connections'>): ReadonlyMap<string, PointSettings> {
-  const devices = settings.connections.flatMap((connection) => connection.devices)
-  return new Map(devices.flatMap((device) => device.points.map((point) => [`${device.name}.${point.name}`, point])))
 }

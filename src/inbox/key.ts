@@ -1,12 +1,14 @@
 import type { NewRecord } from '../model.ts'
-import type { CommandSettings, PointSettings } from '../settings.ts'
+import type { CommandSettings } from '../command-settings.ts'
 import type { Operation, Storage } from '../storage/operation.ts'
 import type { Command, Highest } from './command.ts'
 import { type Decision, decide, type KeyRules, type KeyState, type Known, type Outcome, type Step } from './decide.ts'
 import { isRecent, type Now, REDELIVERY_MAX_MS, stampOf } from './expiry.ts'
+import { resetOperation } from './history.ts'
 import { Lane } from './lane.ts'
 import { findQuestion, fromRow, settleOperation } from './operations.ts'
 import { outcomeRecord } from './outcome.ts'
+import type { Target } from './target.ts'
 
 /** Steps decided together. One decision is one job of the storage thread, which must stay below 50 ms. */
 const BATCH_MAX = 256
@@ -18,6 +20,8 @@ export interface KeyHost {
   readonly now: () => Now
   /** Asks again until the storage answers. */
   readonly read: <Result>(question: Operation<Result>) => Promise<Result>
+  /** Further commands that may wait over all keys. */
+  readonly room: () => number
   /** Called when a decision is durable. */
   readonly onDecided: (decision: Decision) => void
 }
@@ -28,24 +32,29 @@ export interface KeyHost {
  */
 export class CommandKey {
   readonly settings: CommandSettings
-  readonly point: PointSettings
+  readonly target: Target
   readonly rules: KeyRules
   readonly #host: KeyHost
   readonly #lane: Lane<Step, boolean>
   #state: KeyState = { live: [] }
 
-  constructor(settings: CommandSettings, point: PointSettings, host: KeyHost) {
+  constructor(settings: CommandSettings, target: Target, host: KeyHost) {
     this.settings = settings
-    this.point = point
+    this.target = target
     this.#host = host
-    const { key, mode, repeatable } = settings
-    this.rules = { key, mode, repeatable, readable: point.access !== 'wo' }
+    const { key, mode, repeatable, rate, waitingMax } = settings
+    const readable = target.look !== undefined
+    this.rules = { key, mode, repeatable, readable, ...(rate ? { rate } : {}), waitingMax }
     this.#lane = new Lane(BATCH_MAX, (steps) => this.#transition(steps))
   }
 
   /** Waiting and applying, in order of arrival, as far as durable. */
   get live(): readonly Command[] {
     return this.#state.live
+  }
+
+  get highest(): Highest | undefined {
+    return this.#state.highest
   }
 
   /** Stores what is under way, and the highest version. */
@@ -72,7 +81,7 @@ export class CommandKey {
     // Attempts begin last, so that none begins with a command that a delivery of the same batch supersedes.
     const order = [...steps.keys()].sort((a, b) => rank(steps[a]) - rank(steps[b]) || a - b)
     const ordered = order.map((index) => steps[index]).filter((step) => step !== undefined)
-    const decision = decide(this.rules, this.#state, { steps: ordered, known, at: stampOf(now) })
+    const decision = decide(this.rules, this.#state, { steps: ordered, known, at: stampOf(now), room: this.#host.room() })
     const operations = this.#operations(decision, now)
     if (operations.length > 0) await this.#host.storage.transact(operations)
     this.#state = decision.state
@@ -83,10 +92,11 @@ export class CommandKey {
 
   /** The decision and its outcomes in one job. `report` gives a record its seq, so it is called right before the job. */
   #operations(decision: Decision, now: Now): readonly Operation[] {
-    const { changed, outcomes, state } = decision
+    const { changed, outcomes, state, forgotten } = decision
     const raised = state.highest !== this.#state.highest ? state.highest : undefined
     const settle = settleOperation(changed, raised && { key: this.rules.key, ...raised })
     return [
+      ...(forgotten ? [resetOperation(this.rules.key)] : []),
       ...(changed.length > 0 || raised ? [settle] : []),
       ...outcomes.map((outcome) => this.#host.report(recordOf(outcome, now))),
     ]
@@ -114,5 +124,6 @@ function rank(step: Step | undefined): number {
 }
 
 function recordOf(outcome: Outcome, now: Now): NewRecord {
-  return outcomeRecord(outcome.command, { to: outcome.to, mono: now.mono })
+  const { command, to, reply } = outcome
+  return outcomeRecord(command, { to, mono: now.mono, ...(reply ? { reply } : {}) })
 }

@@ -1,8 +1,9 @@
 /** What the inbox asks of the storage thread, as plain data. */
-import { type CommandState, parseJson, valueJson } from '../model.ts'
+import type { CommandState, Reply } from '../model.ts'
 import type { Operation } from '../storage/operation.ts'
 import type { Command, Deadline, Highest, Stamp } from './command.ts'
 import type { Now } from './expiry.ts'
+import { type CommandValue, commandValueJson, parseCommandValue } from './value.ts'
 
 /** A row of the table `command`; names are those of its columns. */
 export interface CommandRow {
@@ -10,6 +11,9 @@ export interface CommandRow {
   readonly id: string
   readonly arrival: number
   readonly uplink: string
+  readonly reply_topic: string | null
+  /** Base64. */
+  readonly reply_data: string | null
   readonly state: CommandState
   /** JSON, so that 64-bit integers keep their digits. */
   readonly value: string | null
@@ -26,6 +30,8 @@ export interface CommandRow {
   readonly doubt: number
   readonly reason: string | null
   readonly superseded_by: string | null
+  /** JSON, like `value`. */
+  readonly read_back: string | null
   readonly finished_boot: string | null
   readonly finished_mono: number | null
   readonly finished_wall: number | null
@@ -110,8 +116,10 @@ function toRow(command: Command): CommandRow {
     id: command.id,
     arrival: command.arrival,
     uplink: command.uplink,
+    reply_topic: command.reply?.topic ?? null,
+    reply_data: command.reply?.correlation ?? null,
     state: command.state,
-    value: command.value === undefined ? null : (valueJson(command.value) ?? null),
+    value: jsonColumn(command.value),
     version: command.version ?? null,
     boot: deadline.arrived.boot,
     mono: deadline.arrived.mono,
@@ -123,8 +131,9 @@ function toRow(command: Command): CommandRow {
     attempts: command.attempts,
     crashes: command.crashes,
     doubt: command.doubt ? 1 : 0,
-    reason: reasonColumn(command),
+    reason: command.reason ?? null,
     superseded_by: command.supersededBy ?? null,
+    read_back: jsonColumn(command.readBack),
     finished_boot: finished?.boot ?? null,
     finished_mono: finished?.mono ?? null,
     finished_wall: finished?.wall ?? null,
@@ -136,8 +145,9 @@ export function fromRow(row: CommandRow): Command {
     key: row.key,
     id: row.id,
     uplink: row.uplink,
+    ...replyOfRow(row),
     arrival: row.arrival,
-    ...(row.value === null ? {} : { value: parseJson(row.value) as NonNullable<Command['value']> }),
+    ...(row.value === null ? {} : { value: parseCommandValue(row.value) }),
     ...(row.version === null ? {} : { version: row.version }),
     state: row.state,
     deadline: deadlineOfRow(row),
@@ -145,29 +155,20 @@ export function fromRow(row: CommandRow): Command {
     attempts: row.attempts,
     crashes: row.crashes,
     doubt: row.doubt === 1,
-    ...fromReasonColumn(row.reason),
+    ...(row.reason === null ? {} : { reason: row.reason }),
     ...(row.superseded_by === null ? {} : { supersededBy: row.superseded_by }),
+    ...(row.read_back === null ? {} : { readBack: parseCommandValue(row.read_back) }),
     ...(row.finished_boot === null ? {} : { finished: stamp(row.finished_boot, row.finished_mono, row.finished_wall) }),
   }
 }
 
-/**
- * The database has no column for what was read back, and gets none before there are better reasons for a new version of it,
- * which no older program opens: it stands behind the reason, after a character that no reason has.
- */
-const BEHIND_REASON = '\u001f'
-
-function reasonColumn({ reason, readBack }: Command): string | null {
-  const json = readBack === undefined ? undefined : valueJson(readBack)
-  return json === undefined ? (reason ?? null) : `${reason ?? ''}${BEHIND_REASON}${json}`
+function jsonColumn(value: CommandValue | undefined): string | null {
+  return value === undefined ? null : (commandValueJson(value) ?? null)
 }
 
-function fromReasonColumn(column: string | null): Pick<Command, 'reason' | 'readBack'> {
-  if (column === null) return {}
-  const at = column.lastIndexOf(BEHIND_REASON)
-  if (at < 0) return { reason: column }
-  const readBack = parseJson(column.slice(at + 1)) as NonNullable<Command['readBack']>
-  return at === 0 ? { readBack } : { reason: column.slice(0, at), readBack }
+function replyOfRow({ reply_topic: topic, reply_data: correlation }: CommandRow): { readonly reply?: Reply } {
+  if (topic === null) return {}
+  return { reply: { topic, ...(correlation === null ? {} : { correlation }) } }
 }
 
 function deadlineOfRow(row: CommandRow): Deadline {

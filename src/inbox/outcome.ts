@@ -1,5 +1,6 @@
-import { type NewRecord, valueJson } from '../model.ts'
+import type { NewRecord, Reply } from '../model.ts'
 import type { Command } from './command.ts'
+import { commandValueJson } from './value.ts'
 
 /** A sentence, not a report: it is stored and sent for every command. */
 const REASON_LENGTH_MAX = 300
@@ -12,13 +13,20 @@ const NAMELESS = 'unknown'
 
 export type OutcomeFacts = Pick<Command, 'key' | 'id' | 'state' | 'value' | 'reason' | 'supersededBy' | 'readBack'>
 
-/** The record that tells the sender, over the uplink `to`, what became of a command. */
+export interface OutcomeOptions {
+  /** The uplink. */
+  readonly to: string
+  readonly reply?: Reply
+  readonly mono: number
+}
+
+/** The record that tells the sender what became of a command. */
 export function outcomeRecord(
   command: OutcomeFacts,
-  options: { readonly to: string; readonly mono: number },
+  options: OutcomeOptions,
 ): NewRecord {
-  const value = command.value === undefined ? undefined : valueJson(command.value)
-  const readBack = command.readBack === undefined ? undefined : valueJson(command.readBack)
+  const value = command.value === undefined ? undefined : commandValueJson(command.value)
+  const readBack = command.readBack === undefined ? undefined : commandValueJson(command.readBack)
   const fields = [
     text('id', command.id),
     text('key', shorten(command.key, KEY_LENGTH_MAX)),
@@ -34,6 +42,7 @@ export function outcomeRecord(
     body: fields.filter((field) => field !== undefined).join(','),
     to: options.to,
     mono: options.mono,
+    ...(options.reply ? { reply: options.reply } : {}),
   }
 }
 

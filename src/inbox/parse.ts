@@ -1,5 +1,6 @@
 /** What a sender may put into a command: a plain value, or an object that says more. Pure; nothing here throws. */
-import { parseJson, type Value } from '../model.ts'
+import { parseJson } from '../model.ts'
+import type { CommandValue } from './value.ts'
 
 /** A command is one value and a few words about it; anything larger is a mistake, and would be kept on flash. */
 export const PAYLOAD_BYTES_MAX = 65_536
@@ -13,9 +14,12 @@ const SECONDS_BELOW = 1e11
 export type Parsed =
   | {
       readonly ok: true
-      readonly value: Value
+      /** Absent: the sender gave none, which some commands allow. */
+      readonly value?: CommandValue
       readonly id?: string
       readonly version?: number
+      /** Unix ms. */
+      readonly issuedAt?: number
       /** Unix ms. */
       readonly expiresAt?: number
     }
@@ -45,7 +49,7 @@ export function parseCommand(payload: Uint8Array): Parsed {
     return parseObject(parsed as Readonly<Record<string, unknown>>)
   }
   const value = valueField(parsed)
-  return value.ok && value.value !== undefined ? { ok: true, value: value.value } : refuse(reasonOf(value))
+  return value.ok ? value : refuse(value.reason)
 }
 
 function parseObject(object: Readonly<Record<string, unknown>>): Parsed {
@@ -53,16 +57,19 @@ function parseObject(object: Readonly<Record<string, unknown>>): Parsed {
   if (!id.ok) return refuse(id.reason)
   const given = id.value === undefined ? {} : { id: id.value }
   const value = valueField(own(object, 'value'))
-  if (!value.ok || value.value === undefined) return { ...refuse(reasonOf(value)), ...given }
+  if (!value.ok) return { ...refuse(value.reason), ...given }
   const version = versionField(own(object, 'version'))
   if (!version.ok) return { ...refuse(version.reason), ...given }
-  const expiresAt = timeField(own(object, 'expires_at'))
+  const issuedAt = timeField('issued_at', own(object, 'issued_at'))
+  if (!issuedAt.ok) return { ...refuse(issuedAt.reason), ...given }
+  const expiresAt = timeField('expires_at', own(object, 'expires_at'))
   if (!expiresAt.ok) return { ...refuse(expiresAt.reason), ...given }
   return {
     ok: true,
-    value: value.value,
+    ...(value.value === undefined ? {} : { value: value.value }),
     ...given,
     ...(version.value === undefined ? {} : { version: version.value }),
+    ...(issuedAt.value === undefined ? {} : { issuedAt: issuedAt.value }),
     ...(expiresAt.value === undefined ? {} : { expiresAt: expiresAt.value }),
   }
 }
@@ -79,20 +86,26 @@ function idField(id: unknown): Field<string> {
   return { ok: true, value: text }
 }
 
-function valueField(value: unknown): Field<Value> {
-  if (value === undefined) return { ok: false, reason: '"value" is missing' }
-  if (typeof value === 'number' && !Number.isFinite(value)) {
-    return { ok: false, reason: 'value is a number beyond what a 64-bit float can hold' }
+function valueField(value: unknown): Field<CommandValue> {
+  if (value === undefined) return { ok: true }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    const reason = plainProblem('value', value)
+    return reason === undefined ? { ok: true, value: value as CommandValue } : { ok: false, reason }
   }
-  if (
-    typeof value === 'number' ||
-    typeof value === 'bigint' ||
-    typeof value === 'boolean' ||
-    typeof value === 'string'
-  ) {
-    return { ok: true, value }
+  for (const [name, one] of Object.entries(value)) {
+    const reason = plainProblem(`value.${show(name).slice(1, -1)}`, one)
+    if (reason !== undefined) return { ok: false, reason }
   }
-  return { ok: false, reason: `value is ${show(value)}, wanted a number, true, false or text` }
+  return { ok: true, value: value as CommandValue }
+}
+
+/** Why it is none of the values that points have. */
+function plainProblem(name: string, value: unknown): string | undefined {
+  if (typeof value === 'number') {
+    return Number.isFinite(value) ? undefined : `${name} is a number beyond what a 64-bit float can hold`
+  }
+  if (typeof value === 'bigint' || typeof value === 'boolean' || typeof value === 'string') return undefined
+  return `${name} is ${show(value)}, wanted a number, true, false or text`
 }
 
 function versionField(version: unknown): Field<number> {
@@ -102,11 +115,11 @@ function versionField(version: unknown): Field<number> {
 }
 
 /** Unix ms, or ISO 8601 with a zone: a local time means something else on every machine. */
-function timeField(time: unknown): Field<number> {
+function timeField(name: string, time: unknown): Field<number> {
   if (time === undefined || time === null) return { ok: true }
   if (typeof time === 'number' && Number.isFinite(time) && time >= 0) {
     if (time >= SECONDS_BELOW) return { ok: true, value: Math.round(time) }
-    return { ok: false, reason: `expires_at is ${show(time)}, which looks like seconds; wanted Unix milliseconds` }
+    return { ok: false, reason: `${name} is ${show(time)}, which looks like seconds; wanted Unix milliseconds` }
   }
   if (typeof time === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d.*(Z|[+-]\d\d:?\d\d)$/.test(time)) {
     const parsed = Date.parse(time)
@@ -114,7 +127,7 @@ function timeField(time: unknown): Field<number> {
   }
   return {
     ok: false,
-    reason: `expires_at is ${show(time)}, wanted Unix milliseconds or a time like 2026-01-31T12:00:00Z`,
+    reason: `${name} is ${show(time)}, wanted Unix milliseconds or a time like 2026-01-31T12:00:00Z`,
   }
 }
 
@@ -153,8 +166,4 @@ export function show(value: unknown): string {
 
 function refuse(reason: string): { readonly ok: false; readonly reason: string } {
   return { ok: false, reason }
-}
-
-function reasonOf(field: Field<Value>): string {
-  return field.ok ? '"value" is missing' : field.reason
 }

@@ -1,8 +1,8 @@
 import type { NewRecord } from '../model.ts'
 import type { Operation, Storage } from '../storage/operation.ts'
 import type { Command, FinalState } from './command.ts'
+import type { Step } from './decide.ts'
 import { type Now, stampOf } from './expiry.ts'
-import { fit } from './fit.ts'
 import type { CommandKey } from './key.ts'
 import { DAMAGED, fromRow, LOG_LOST, type Loaded, RESTORED, settleOperation } from './operations.ts'
 import { outcomeRecord } from './outcome.ts'
@@ -41,15 +41,25 @@ export async function restore(
     )
   }
   const crashed = live.filter((command) => command.state === 'applying')
-  await Promise.all(crashed.map(({ key, id }) => keys.get(key)?.submit({ step: 'crashed', id })))
+  await Promise.all(
+    crashed.map(({ key: name, id }) => {
+      const key = keys.get(name)
+      return key?.submit(crashStep(key, id))
+    }),
+  )
+}
+
+function crashStep({ target }: CommandKey, id: string): Step {
+  if (!target.ifEnded) return { step: 'crashed', id }
+  const { result: _, ...end } = target.ifEnded
+  return { step: 'end', id, ...end }
 }
 
 function objection(command: Command, keys: ReadonlyMap<string, CommandKey>): string | undefined {
   if (uncertain.includes(command.reason)) return command.reason
   const key = keys.get(command.key)
   if (!key) return 'no command with this key is configured any more'
-  if (command.value === undefined) return 'it has no value'
-  const fitted = fit(key.point, command.value)
+  const fitted = key.target.fit(command.value)
   return fitted.ok ? undefined : fitted.reason
 }
 
@@ -61,7 +71,7 @@ async function endAll(objections: ReadonlyMap<Command, string | undefined>, opti
     ended.push({ ...command, state: endOf(command, reason), reason, finished: stampOf(now) })
   }
   if (ended.length === 0) return
-  const reports = ended.map((command) => options.report(outcomeRecord(command, { to: command.uplink, mono: now.mono })))
+  const reports = ended.map((command) => options.report(outcomeRecord(command, { to: command.uplink, mono: now.mono, ...(command.reply ? { reply: command.reply } : {}) })))
   await options.storage.transact([settleOperation(ended), ...reports])
 }
 

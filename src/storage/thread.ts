@@ -2,6 +2,7 @@
  * The root of the storage thread: the only place where SQLite runs, and the only importer of the stages' sql.ts.
  */
 import { parentPort, workerData } from 'node:worker_threads'
+import { historyOperations } from '../inbox/history-sql.ts'
 import { repairInbox } from '../inbox/salvage-rows.ts'
 import { inboxOperations, inboxSchema } from '../inbox/sql.ts'
 import { inspectOperations } from '../outbox/inspect-sql.ts'
@@ -32,6 +33,7 @@ const tables: OperationTable = {
   ...inspectOperations,
   ...salvageOutboxOperations,
   ...inboxOperations,
+  ...historyOperations,
   ...salvageOperations(rule, migrations),
 }
 

@@ -66,6 +66,14 @@ export function codeName(code: number): string {
   return `${NAMES[code] ?? 'unknown reason'} (0x${code.toString(16).padStart(2, '0')})`
 }
 
+/** What to do about a message that is not taken now. */
+const PUBLISH_HINTS = {
+  135: 'allow this gateway to publish there, in the access rules of the broker',
+  137: 'the broker has too much to do; it is tried again',
+  144: 'the broker does not take this topic: correct topic, event_topic or result_topic of the uplink',
+  151: 'a limit of the broker: raise it there, or set pace for the uplink',
+} as const
+
 /** MQTT 5 PUBACK. MQTT 3.1.1 has no negative one: there every PUBACK is 0x00. `said` is the reason string, for humans. */
 export function pubackFate(code: number, said?: string): Fate {
   const reason = () => `${codeName(code)}${said ? `, "${said}"` : ''}`
@@ -79,19 +87,19 @@ export function pubackFate(code: number, said?: string): Fate {
     // The topic is at fault and not the record: it waits until the rights, or our configuration, are corrected.
     case 0x87:
     case 0x90:
-      return { fate: 'kept', reason: reason(), delayMs: TOPIC_PAUSE_MS, onlyTopic: true }
+      return { fate: 'kept', reason: reason(), hint: PUBLISH_HINTS[code], delayMs: TOPIC_PAUSE_MS, onlyTopic: true }
     case PACKET_ID_IN_USE:
       return { fate: 'kept', reason: reason() }
     // 0x93 and 0x96 are for DISCONNECT by the standard, but what they mean in an answer is clear.
     case 0x93:
     case 0x96:
     case 0x97:
-      return { fate: 'kept', reason: reason(), delayMs: QUOTA_PAUSE_MS, shrinkWindow: true }
+      return { fate: 'kept', reason: reason(), hint: PUBLISH_HINTS[0x97], delayMs: QUOTA_PAUSE_MS, shrinkWindow: true }
     // Nothing is wrong with the message; the server says that it cannot now.
     case 0x88:
     case 0x89:
     case 0x8b:
-      return { fate: 'kept', reason: reason(), delayMs: UNEXPLAINED_PAUSE_MS }
+      return { fate: 'kept', reason: reason(), hint: PUBLISH_HINTS[0x89], delayMs: UNEXPLAINED_PAUSE_MS }
     // Not for a PUBACK by the standard; mosquitto answers so to what is above its message_size_limit.
     case 0x95:
     case 0x99:
@@ -100,6 +108,7 @@ export function pubackFate(code: number, said?: string): Fate {
       return {
         fate: 'kept',
         reason: reason(),
+        hint: 'the log of the broker says why',
         delayMs: UNEXPLAINED_PAUSE_MS,
         triesMax: UNEXPLAINED_TRIES_MAX,
       }

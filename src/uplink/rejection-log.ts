@@ -5,11 +5,15 @@ import type { StoredRecord } from '../model.ts'
 /** Rejections for the same reason are logged this often; the rejected records themselves tell how many there are. */
 const EVERY_MS = 60_000
 
+/** Reasons remembered. */
+const REASONS_MAX = 32
+
 /** Not a line per record when a whole topic is refused. */
 export class RejectionLog {
   readonly #log: Logger
   readonly #clock: Clock
-  #last: { readonly reason: string; readonly at: number } | undefined
+  /** When a rejection was logged last, by its reason without figures: sizes and counts differ from record to record. */
+  readonly #logged = new Map<string, number>()
 
   constructor(log: Logger, clock: Clock) {
     this.#log = log
@@ -18,8 +22,11 @@ export class RejectionLog {
 
   note(record: StoredRecord, reason: string): void {
     const now = this.#clock.mono()
-    if (this.#last?.reason === reason && now - this.#last.at < EVERY_MS) return
-    this.#last = { reason, at: now }
-    this.#log.error(`the server will never take record ${record.idPrefix}${record.seq}: ${reason}`)
+    const kind = reason.replace(/\b\d+\b/g, '#')
+    if (now - (this.#logged.get(kind) ?? Number.NEGATIVE_INFINITY) < EVERY_MS) return
+    if (this.#logged.size >= REASONS_MAX) this.#logged.clear()
+    this.#logged.set(kind, now)
+    const id = `${record.idPrefix}${record.seq}`
+    this.#log.error(`the broker will never take record ${id}: ${reason} (all of them: tidegate outbox rejected)`)
   }
 }

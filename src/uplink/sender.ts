@@ -2,19 +2,18 @@ import type { Clock } from '../clock.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { BatchSettings, MqttSettings } from '../uplink-settings.ts'
+import { AtMostOnce } from './at-most-once.ts'
 import { Compression } from './compression.ts'
 import type { Feed } from './feed.ts'
 import { formatOf } from './formats.ts'
 import type { Outgoing } from './forming.ts'
 import { Lanes } from './lanes.ts'
 import { Notices } from './notices.ts'
-import { OnceFeed } from './once.ts'
 import { Pace } from './pace.ts'
 import { Progress } from './progress.ts'
-import { RejectionLog } from './rejection-log.ts'
-import { Routes } from './routes.ts'
+import { Refusals } from './refusals.ts'
 import { Settled } from './settled.ts'
-import { type Kept, Standstill } from './standstill.ts'
+import type { SenderProblem } from './standstill.ts'
 import type { Fate, Message, Session } from './transport.ts'
 import { Wakes } from './wakes.ts'
 import { Window } from './window.ts'
@@ -51,12 +50,6 @@ export interface SenderParts {
   readonly onNotice?: (message: Message, fate: Fate) => void
 }
 
-/** What keeps messages from going out although the session is up. */
-export interface SenderProblem {
-  readonly code: string
-  readonly message: string
-}
-
 /** What was sent since the agent started, bytes of payload as sent; what is sent again counts again. */
 export interface SenderCounts {
   messages: number
@@ -75,23 +68,20 @@ export class Sender {
   readonly #parts: SenderParts
   readonly #clock: Clock
   readonly #feed: Feed
-  readonly #once: boolean
+  readonly #atMostOnce: AtMostOnce | undefined
   readonly #lanes: Lanes
   readonly #compression: Compression | undefined
   readonly #settled: Settled
-  readonly #routes: Routes
   readonly #pace: Pace
   readonly #notices = new Notices()
   readonly #progress: Progress
-  readonly #standstill: Standstill
-  readonly #rejections: RejectionLog
+  readonly #refusals: Refusals
   readonly #wakes: Wakes
   readonly counts: SenderCounts = { messages: 0, bytes: 0 }
   #session: Session | undefined
+  #finishing = false
   #window: Window
   #ending = new AbortController()
-  /** Kept or to be sent one by one, in order; they go before anything new. */
-  #again: Outgoing[] = []
   readonly #overheadBytes: number
   #inFlightBytes = 0
   #inFlightRecords = 0
@@ -100,22 +90,24 @@ export class Sender {
     this.#settings = settings
     this.#parts = parts
     this.#clock = parts.clock
-    this.#once = settings.delivery === 'at_most_once'
-    this.#feed = this.#once ? new OnceFeed(parts.feed) : parts.feed
+    this.#feed = parts.feed
     this.#settled = new Settled(this.#feed)
     this.#overheadBytes = PACKET_OVERHEAD_BYTES + 3 * JSON.stringify(settings.properties.user).length
-    this.#routes = new Routes(parts.random)
     this.#progress = new Progress(parts.clock)
-    this.#standstill = new Standstill(parts.random)
-    this.#rejections = new RejectionLog(parts.log, parts.clock)
+    this.#refusals = new Refusals({
+      ...parts,
+      settled: this.#settled,
+      oneByOne: (message) => this.#lanes.oneByOne(message),
+    })
     this.#pace = new Pace(settings.pace)
     this.#window = new Window(settings.window)
     this.#wakes = new Wakes(parts.clock, () => this.#run())
     const wake = () => this.#wakes.soon()
+    this.#atMostOnce = settings.delivery === 'at_most_once' ? new AtMostOnce(parts.feed, wake) : undefined
     this.#compression = settings.batch?.gzip ? new Compression(wake) : undefined
     this.#lanes = new Lanes({
       feed: this.#feed,
-      qos: this.#once ? 0 : 1,
+      qos: this.#atMostOnce ? 0 : 1,
       order: settings.order,
       format: formatOf(settings.format, settings.topics),
       batch: settings.batch,
@@ -146,10 +138,7 @@ export class Sender {
   }
 
   get problem(): SenderProblem | undefined {
-    const all = this.#standstill.problem
-    if (all !== undefined) return { code: 'publish_kept', message: all }
-    const message = this.#routes.problem(this.#clock.mono())
-    return message === undefined ? undefined : { code: 'topic_kept', message }
+    return this.#refusals.problem
   }
 
   /** Records delivered after an outage, since the agent started. */
@@ -185,21 +174,27 @@ export class Sender {
     this.#wakes.soon()
   }
 
+  /** Takes nothing more; resolves when what was taken is written, if there is still a session. */
+  async finish(): Promise<void> {
+    this.#finishing = true
+    await this.#atMostOnce?.idle()
+    if (this.#session) this.#sendSettled(this.#session)
+  }
+
   /** The session is over. What was in flight has an unknown fate and comes again with the next one. */
   close(): void {
     this.#ending.abort()
     this.#session = undefined
     this.#settled.end()
+    this.#atMostOnce?.end()
     this.#lanes.rewind()
     this.#compression?.clear()
-    this.#routes.clear()
+    this.#refusals.end()
     this.#notices.clear()
     this.#progress.note()
-    this.#again = []
     this.#inFlightBytes = 0
     this.#inFlightRecords = 0
     this.#window = new Window(this.#settings.window)
-    this.#standstill.clear()
   }
 
   #run(): void {
@@ -207,12 +202,13 @@ export class Sender {
     const session = this.#session
     if (!session) return
     const now = this.#progress.note()
-    const pauseMs = this.#standstill.leftMs(now)
+    const pauseMs = this.#refusals.pauseMs(now)
     if (pauseMs > 0) {
       this.#wakes.within(pauseMs)
       return
     }
     this.#sendNotices(session, now)
+    this.#sendSettled(session)
     this.#lanes.age(now)
     let turnBytes = 0
     while (this.#mayPublish(session, now)) {
@@ -220,21 +216,33 @@ export class Sender {
         this.#wakes.soon()
         break
       }
-      const probe = this.#routes.probe(now)
+      const probe = this.#refusals.probe(now)
       const message = probe ?? this.#next(now)
       if (message === undefined) break
       turnBytes += message.bytes
-      if (probe || !this.#routes.park(message)) this.#publish(session, message, now)
+      if (probe || !this.#refusals.park(message)) this.#publish(session, message, now)
     }
+    this.#atMostOnce?.settle()
     this.#settled.flush()
     this.#lanes.refill()
     this.#wakes.within(this.#lanes.age(now))
-    this.#wakes.within(this.#routes.dueInMs(now))
+    this.#wakes.within(this.#refusals.dueInMs(now))
+  }
+
+  /** at_most_once: what is settled goes out, whatever has happened since. */
+  #sendSettled(session: Session): void {
+    for (;;) {
+      const message = this.#atMostOnce?.take()
+      if (!message) return
+      session.publish(message, noAnswer)
+    }
   }
 
   #mayPublish(session: Session, now: number): boolean {
     if (
       this.#feed.paused ||
+      this.#finishing ||
+      this.#atMostOnce?.isBusy ||
       this.#window.free <= 0 ||
       this.#inFlightBytes >= IN_FLIGHT_BYTES_MAX ||
       session.backlogBytes() >= BACKLOG_BYTES_MAX
@@ -248,9 +256,9 @@ export class Sender {
   }
 
   #next(now: number): Outgoing | undefined {
-    const again = this.#again.shift()
+    const again = this.#refusals.again()
     if (again) return again
-    if (this.#routes.isFull) return undefined
+    if (this.#refusals.isFull) return undefined
     const compression = this.#compression
     if (!compression) return this.#lanes.next(now)
     while (!compression.isFull) {
@@ -272,9 +280,8 @@ export class Sender {
     this.counts.messages += 1
     this.counts.bytes += bytes
     this.#pace.sent(bytes + message.topic.length, now)
-    if (this.#once) {
-      this.#settled.taken(message.records)
-      session.publish(message, noAnswer)
+    if (this.#atMostOnce) {
+      this.#atMostOnce.add(message)
       return
     }
     if (this.#window.inFlight === 0) this.#progress.busy(now)
@@ -286,11 +293,11 @@ export class Sender {
 
   #tooLarge(message: Outgoing, session: Session): void {
     if (message.records.length > 1) {
-      this.#again.unshift(...this.#lanes.oneByOne(message))
+      this.#refusals.split(message)
       return
     }
     const bytes = session.packetBytes(message)
-    this.#reject(message, `packet too large: ${bytes} bytes, the server allows ${session.packetBytesMax}`)
+    this.#refusals.reject(message, `packet too large: ${bytes} bytes, the server allows ${session.packetBytesMax}`)
   }
 
   readonly #onFate = (fate: Fate, message: Outgoing): void => {
@@ -300,62 +307,20 @@ export class Sender {
     this.#progress.answered(fate.fate === 'accepted' ? message.records.at(-1) : undefined)
     if (fate.fate === 'accepted') {
       this.#window.grow()
-      this.#standstill.taken()
       this.#settled.taken(message.records)
-    } else if (fate.fate === 'rejected') this.#rejected(message, fate.reason)
-    else this.#kept(message, fate)
-    if (fate.fate !== 'kept' && this.#routes.size > 0) this.#repeat(this.#routes.opened(message.topic))
+      this.#refusals.accepted(message)
+    } else if (fate.fate === 'rejected') this.#refusals.rejected(message, fate.reason)
+    else {
+      if (fate.shrinkWindow) this.#slowDown(message)
+      this.#refusals.kept(message, fate)
+    }
     if (this.#window.free * REFILL_PART >= this.#window.limit) this.#wakes.soon()
   }
 
-  #rejected(message: Outgoing, reason: string): void {
-    if (message.records.length > 1) this.#repeat(this.#lanes.oneByOne(message))
-    else this.#reject(message, reason)
-  }
-
-  #reject(message: Outgoing, reason: string): void {
-    const record = message.records[0]
-    if (!record) return
-    this.#rejections.note(record, reason)
-    this.#settled.refused(record, reason)
-  }
-
-  #kept(message: Outgoing, fate: Kept): void {
-    if (fate.shrinkWindow) {
-      this.#window.shrink(message.sent)
-      this.#pace.tooMuch(this.#clock.mono())
-    }
-    message.tries += 1
-    if (fate.triesMax !== undefined && message.tries >= fate.triesMax) {
-      this.#rejected(message, `${fate.reason}, ${message.tries} times`)
-      return
-    }
-    if (fate.onlyTopic) this.#closeRoute(message, fate)
-    else {
-      this.#repeat([message])
-      this.#pause(message, fate)
-    }
-  }
-
-  #closeRoute(message: Outgoing, { reason, delayMs }: Kept): void {
-    const now = this.#clock.mono()
-    const isFirst = this.#routes.size === 0
-    const pauseMs = this.#routes.refuse(message, { reason, delayMs, now })
-    if (pauseMs === undefined || !isFirst) return
-    this.#parts.log.warn(`the cloud does not take records on ${message.topic} now: ${reason}`, { pauseMs })
-  }
-
-  /** Nothing is sent for a while. */
-  #pause({ topic }: Message, fate: Kept): void {
-    const news = this.#standstill.begin(fate, topic, this.#clock.mono())
-    if (news !== undefined) this.#parts.log.warn(news, { topic })
-  }
-
-  /** Order is that in which they were formed, also for what goes a second time. */
-  #repeat(messages: readonly Outgoing[]): void {
-    if (messages.length === 0) return
-    this.#again.push(...messages)
-    this.#again.sort((a, b) => a.position - b.position)
+  /** The cloud says that it is too much. */
+  #slowDown(message: Outgoing): void {
+    this.#window.shrink(message.sent)
+    this.#pace.tooMuch(this.#clock.mono())
   }
 
   #sendNotices(session: Session, now: number): void {
@@ -374,7 +339,7 @@ export class Sender {
     // A refusal that may be meant for this topic alone must not hold up the records.
     if (fate.fate === 'kept' && !fate.onlyTopic && fate.triesMax === undefined) {
       this.#notices.again(notice)
-      this.#pause(notice, fate)
+      this.#refusals.pause(fate, notice.topic)
     } else {
       this.#notices.answered(notice)
       this.#parts.onNotice?.(notice, fate)

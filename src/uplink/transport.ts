@@ -44,6 +44,8 @@ export type Fate =
   | {
       readonly fate: 'kept'
       readonly reason: string
+      /** What to look at or to do, one sentence. */
+      readonly hint?: string
       readonly delayMs?: number
       readonly shrinkWindow?: boolean
       /** Only this topic is meant; others may go on. */

@@ -133,6 +133,7 @@ export class Uplink {
    */
   async stop(): Promise<void> {
     this.#stopping.abort()
+    await this.#sender.finish()
     const isHeard = await this.#attendant.leave()
     await this.#session?.close(isHeard ? STOPPED : STOPPED_UNHEARD)
     await this.#loop

@@ -44,7 +44,7 @@ describe('check of a valid file', () => {
   test('the report names counts, plan, rate, outbox and flash', async () => {
     const { status, text } = await run('examples/site.yaml')
     assert.equal(status, 0)
-    assert.match(text, /: valid\. {2}4 connections, 5 devices, 20 points, 3 commands, 3 uplinks\n/)
+    assert.match(text, /: valid\. {2}4 connections, 5 devices, 20 points, 6 commands, 3 uplinks\n/)
     assert.match(
       text,
       /^main-meter +5s +\d+ +\d+ +0\.\d\d s \(\d %\) +yes +\(every 1m in the same requests: energy_import\)$/m,

@@ -9,7 +9,10 @@ import { parseSettings } from '../../src/config/load.ts'
 import { ConfigInvalid } from '../../src/config/problem.ts'
 
 const originals = new Map(
-  ['good-everything', 'good-southbound', 'good-profile', 'good-uplinks'].map((name) => [name, read(name)]),
+  ['good-everything', 'good-southbound', 'good-profile', 'good-uplinks', 'good-commands'].map((name) => [
+    name,
+    read(name),
+  ]),
 )
 const names = fc.constantFrom(...originals.keys())
 const file = '/nonexistent/config.yaml'

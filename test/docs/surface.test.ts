@@ -25,13 +25,12 @@ const settings: Settings = {
   commands: [
     {
       key: 'boiler-setpoint',
-      device: 'boiler',
-      point: 'setpoint',
+      target: { type: 'point', device: 'boiler', point: 'setpoint', verify: 'read_back' },
       mode: 'last_value',
       expiresAfterMs: 3_600_000,
-      verify: 'read_back',
       repeatable: true,
       acceptRetained: false,
+      waitingMax: 1_000,
     },
   ],
   uplinks: [mqttSettings('mqtt://cloud')],

@@ -59,7 +59,10 @@ async function survives(t: TestContext, site: Outages): Promise<void> {
   }
   const made = feed.records.length
   await until(() => feed.pending === 0, { what: 'all records acknowledged', timeoutMs: 30_000 })
-  await until(() => new Set(checker.seqs()).size === made, { what: 'all records with the subscriber', timeoutMs: 30_000 })
+  await until(() => new Set(checker.seqs()).size === made, {
+    what: 'all records with the subscriber',
+    timeoutMs: 30_000,
+  })
   const { missing, duplicates, inOrder } = account(checker.seqs(), made)
   assert.deepEqual(missing, [])
   assert.ok(inOrder || site.keepsOrder === false)
@@ -84,12 +87,18 @@ const kinds: readonly Kind[] = [
     name: 'TLS with a client certificate',
     scheme: 'mqtts',
     settings: { tls: { ...trust, cert: clientCertificate, key: clientKey } },
-    lines: (folder) => [...certificates(folder), `cafile ${file(folder, 'ca', caCertificate)}`, 'require_certificate true'],
+    lines: (folder) => [
+      ...certificates(folder),
+      `cafile ${file(folder, 'ca', caCertificate)}`,
+      'require_certificate true',
+    ],
   },
   {
     name: 'a key that both sides know',
     scheme: 'mqtts',
-    settings: { tls: { psk: { identity: 'gw', key: Buffer.from('0123456789abcdef', 'hex') }, rejectUnauthorized: true } },
+    settings: {
+      tls: { psk: { identity: 'gw', key: Buffer.from('0123456789abcdef', 'hex') }, rejectUnauthorized: true },
+    },
     lines: (folder) => ['psk_hint rig', `psk_file ${file(folder, 'psk', 'gw:0123456789abcdef\n')}`],
   },
   { name: 'WebSocket', scheme: 'ws', settings: {}, lines: () => ['protocol websockets'] },
@@ -171,10 +180,7 @@ function killed(broker: BrokerProgram, outages: number): Outages {
 }
 
 function certificates(folder: string): string[] {
-  return [
-    `certfile ${file(folder, 'certificate', serverCertificate)}`,
-    `keyfile ${file(folder, 'key', serverKey)}`,
-  ]
+  return [`certfile ${file(folder, 'certificate', serverCertificate)}`, `keyfile ${file(folder, 'key', serverKey)}`]
 }
 
 function file(folder: string, name: string, text: string): string {

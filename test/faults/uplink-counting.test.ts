@@ -10,7 +10,11 @@ import { newSeed } from '../support/seeded.ts'
 import { type LifeOptions, liveLife } from '../support/uplink-life.ts'
 
 const once = { delivery: 'at_most_once', keepaliveMs: 1_000 } as const
-const LIVES = Number(process.env['TIDEGATE_UPLINK_LIVES'] ?? 25)
+const flat = {
+  format: { type: 'json-flat' },
+  topics: { data: 't/{device}/{point}', event: 't/event', result: 't/command/{key}/result' },
+} as const
+const LIVES = Number(process.env['TIDEGATE_UPLINK_LIVES'] ?? 15)
 
 function lives(what: string, options: LifeOptions): void {
   test(`${LIVES} lives with a server that fails: ${what}`, { timeout: 60_000 + LIVES * 10_000 }, async (t) => {
@@ -39,14 +43,30 @@ lives('one record a message or batches, as the seed says', {})
 lives('the agent is killed in the middle', { dies: true })
 lives('fresh records first', { settings: () => ({ order: 'live_first' }) })
 lives('fresh records first, and the agent is killed', { settings: () => ({ order: 'live_first' }), dies: true })
-lives('a message for each point', { settings: () => ({ format: { type: 'json-flat' } }), batches: 'never' })
+lives('a message for each point', { settings: () => flat, batches: 'never' })
 lives('compressed batches', { batches: 'gzip' })
 lives('only some devices are wanted', { settings: () => ({ filter: { devices: ['d1', 'd3'] } }) })
 lives('paced', {
-  settings: (chance) => ({ pace: { messagesPerSecond: chance.oneOf([1, 3]), bytesPerSecond: chance.oneOf([200, 2_000]) } }),
+  settings: (chance) => ({
+    pace: { messagesPerSecond: chance.oneOf([1, 3]), bytesPerSecond: chance.oneOf([200, 2_000]) },
+  }),
 })
 lives('topics as numbers, content types and ids beside the records', {
-  settings: () => ({ topicAliases: true, properties: { contentType: true, id: true, user: { site: 'x' }, expirySeconds: 60 } }),
+  settings: () => ({
+    topicAliases: true,
+    properties: { contentType: true, id: true, user: { site: 'x' }, expirySeconds: 60 },
+  }),
 })
 lives('at most once', { settings: () => once })
 lives('at most once, and the agent is killed', { settings: () => once, dies: true })
+lives('all of it mixed, and the agent is killed', {
+  settings: (chance) => ({
+    order: chance.oneOf(['oldest_first', 'live_first']),
+    topicAliases: chance.hits(0.5),
+    properties: { contentType: chance.hits(0.5), id: chance.hits(0.5), user: {} },
+    ...(chance.hits(0.3) ? { filter: { devices: [chance.oneOf(['d1', 'd2', 'd3'])] } } : {}),
+    ...(chance.hits(0.3) ? { pace: { messagesPerSecond: chance.oneOf([1, 3]) } } : {}),
+  }),
+  dies: true,
+})
+lives('a message for each point, and the agent is killed', { settings: () => flat, batches: 'never', dies: true })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { commandSettings, pointSettings, quiet, Site } from './site.ts'
+import { commandSettings, pointSettings, quiet, Site, pointTarget } from './site.ts'
 
 const states = (site: Site) => site.outcomes().map(({ id, state }) => `${id} ${state}`)
 const once = commandSettings({ repeatable: false })
@@ -157,7 +157,7 @@ test('a commit that took longer than the command lives ends in expired, not in a
 })
 
 test('read back is compared with what was written', async () => {
-  const verified = commandSettings({ verify: 'read_back' })
+  const verified = commandSettings({ target: pointTarget({ verify: 'read_back' }) })
   const site = await Site.open({ commands: [verified], points: [pointSettings({ type: 'int16', scale: 0.1 })] })
   await site.bringOnline()
   await site.deliver('{"id":"a","value":55.04}')
@@ -182,7 +182,7 @@ test('read back is compared with what was written', async () => {
 
 test('rounding is told by the power of ten that is read together with the point', async () => {
   const points = [pointSettings({ type: 'int16', scaleFrom: 'power' }), pointSettings({ name: 'power', type: 'int16' })]
-  const site = await Site.open({ commands: [commandSettings({ verify: 'read_back' })], points })
+  const site = await Site.open({ commands: [commandSettings({ target: pointTarget({ verify: 'read_back' }) })], points })
   await site.bringOnline()
   const asked: (readonly string[])[] = []
   site.devices.read = async (_device, names) => {
@@ -207,7 +207,7 @@ test('rounding is told by the power of ten that is read together with the point'
 })
 
 test('commands of one device go one at a time; a failing point does not hold the others', async () => {
-  const commands = [commandSettings(), commandSettings({ key: 'pump', point: 'pump' })]
+  const commands = [commandSettings(), commandSettings({ key: 'pump', target: pointTarget({ point: 'pump' }) })]
   const site = await Site.open({ commands, points: [pointSettings(), pointSettings({ name: 'pump' })] })
   await site.deliver('{"id":"a","value":1}')
   await site.deliver('{"id":"b","value":2}', { key: 'pump' })
@@ -301,7 +301,7 @@ test('closing waits for the attempt and begins no other', async () => {
 
 test('what the device holds instead of the very value is told, and told again the same', async () => {
   const point = pointSettings({ type: 'int16', scale: 0.1 })
-  const site = await Site.open({ commands: [commandSettings({ verify: 'read_back' })], points: [point] })
+  const site = await Site.open({ commands: [commandSettings({ target: pointTarget({ verify: 'read_back' }) })], points: [point] })
   site.devices.holds = () => 55.6
   await site.bringOnline()
   await site.deliver('{"id":"a","value":55.55}')

@@ -9,12 +9,11 @@ import {
   type KeyRules,
   type KeyState,
   type Known,
-  QUEUE_MAX,
   type Step,
 } from '../../src/inbox/decide.ts'
 
 const at = { boot: 'a', mono: 1000, wall: 5000 }
-const rules: KeyRules = { key: 'k', mode: 'last_value', repeatable: true, readable: false }
+const rules: KeyRules = { key: 'k', mode: 'last_value', repeatable: true, readable: false, waitingMax: 1_000 }
 const once: KeyRules = { ...rules, repeatable: false }
 const queue: KeyRules = { ...rules, mode: 'queue', repeatable: false }
 const nothing: Known = { byId: new Map(), redeliveries: new Set() }
@@ -267,9 +266,9 @@ test('a repeat of a finished command is answered to whoever asked, and counted',
 })
 
 test('a full queue refuses with the number waiting and the number allowed', () => {
-  const steps = Array.from({ length: QUEUE_MAX + 1 }, (_, index) => arrive(`q${index}`))
+  const steps = Array.from({ length: queue.waitingMax + 1 }, (_, index) => arrive(`q${index}`))
   const decision = run(steps, { rules: queue })
-  assert.equal(decision.state.live.length, QUEUE_MAX)
+  assert.equal(decision.state.live.length, queue.waitingMax)
   assert.equal(decision.outcomes[0]?.command.reason, '1000 commands wait already, at most 1000 may')
 })
 

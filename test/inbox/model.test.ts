@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { commandSettings, type Manner, type Outcome, pointSettings, quiet, Site } from './site.ts'
+import { commandSettings, type Manner, type Outcome, pointSettings, quiet, Site, pointTarget } from './site.ts'
 
 /**
  * Promise P8 against random histories. The test plays the cloud (which sends again what was not confirmed, marked as
@@ -353,7 +353,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
 
 async function play(actions: readonly Action[], again: boolean): Promise<World> {
   const commands = keys.map((key) =>
-    commandSettings({ key, point: key, repeatable: repeatable[key], expiresAfterMs: LIFE_MS }),
+    commandSettings({ key, target: pointTarget({ point: key }), repeatable: repeatable[key], expiresAfterMs: LIFE_MS }),
   )
   const points = keys.map((key) => pointSettings({ name: key, access: key === 'blind' ? 'wo' : 'rw' }))
   const world = new World(await Site.open({ commands, points, again }))

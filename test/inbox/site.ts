@@ -1,21 +1,24 @@
 import type { Database } from 'better-sqlite3'
 import type { Clock } from '../../src/clock.ts'
-import type { Devices } from '../../src/inbox/attempt.ts'
+import type { Devices } from '../../src/inbox/devices.ts'
 import type { Now } from '../../src/inbox/expiry.ts'
 import { Inbox } from '../../src/inbox/inbox.ts'
+import { historyOperations } from '../../src/inbox/history-sql.ts'
 import { inboxOperations, inboxSchema } from '../../src/inbox/sql.ts'
+import type { Verbs } from '../../src/inbox/targets/verb.ts'
 import { silentLogger } from '../../src/log.ts'
 import type { IncomingCommand, NewRecord, Value } from '../../src/model.ts'
-import type { CommandSettings, PointSettings, Settings } from '../../src/settings.ts'
+import type { CommandSettings, PointTarget } from '../../src/command-settings.ts'
+import type { PointSettings, Settings } from '../../src/settings.ts'
 import type { OperationTable } from '../../src/storage/operation.ts'
 import { newDisk, TestStorage } from '../support/storage.ts'
 
 /** Stands for the outbox: keeps outcome records with their seq, in the same transaction. */
-const outboxSchema = ['CREATE TABLE outcome (seq INTEGER PRIMARY KEY, source TEXT, target TEXT, body TEXT) STRICT']
+const outboxSchema = ['CREATE TABLE outcome (seq INTEGER PRIMARY KEY, source TEXT, target TEXT, body TEXT, reply TEXT) STRICT']
 const outboxOperations: OperationTable = {
   'test.report': (database: Database) => {
-    const insert = database.prepare('INSERT INTO outcome VALUES (@seq, @source, @to, @body) ON CONFLICT DO NOTHING')
-    return (args: { seq: number; source: string; to: string; body: string }) => void insert.run(args)
+    const insert = database.prepare('INSERT INTO outcome VALUES (@seq, @source, @to, @body, @reply) ON CONFLICT DO NOTHING')
+    return (args: { seq: number; source: string; to: string; body: string; reply: string | null }) => void insert.run(args)
   },
 }
 
@@ -48,16 +51,19 @@ export function pointSettings(changes: Partial<PointSettings> = {}): PointSettin
   }
 }
 
+export function pointTarget(changes: Partial<PointTarget> = {}): PointTarget {
+  return { type: 'point', device: 'boiler', point: 'setpoint', verify: 'none', ...changes }
+}
+
 export function commandSettings(changes: Partial<CommandSettings> = {}): CommandSettings {
   return {
     key: 'setpoint',
-    device: 'boiler',
-    point: 'setpoint',
+    target: pointTarget(),
     mode: 'last_value',
     expiresAfterMs: 3_600_000,
-    verify: 'none',
     repeatable: true,
     acceptRetained: false,
+    waitingMax: 1_000,
     ...changes,
   }
 }
@@ -177,6 +183,11 @@ class TestDevices implements Devices {
     if (manner === 'refuses') throw new WriteFailure('exception_2', 'no', false)
   }
 
+  /** Like a write of a point that is called `text`. */
+  async send(device: string, text: string): Promise<void> {
+    await this.write(device, 'text', text)
+  }
+
   async read(device: string, points: readonly string[]): Promise<readonly Value[]> {
     if (!this.online.has(device)) throw new WriteFailure('timeout', 'no', true)
     if (this.readError !== undefined) throw new WriteFailure(this.readError, 'no', true)
@@ -185,6 +196,7 @@ class TestDevices implements Devices {
 }
 
 export interface SiteOptions {
+  readonly verbs?: Partial<Verbs>
   readonly commands?: readonly CommandSettings[]
   readonly points?: readonly PointSettings[]
   readonly keepHistoryMs?: number
@@ -226,7 +238,7 @@ export class Site {
 
   settings(): Settings {
     const { commands = [commandSettings()], points = [pointSettings()], keepHistoryMs = 7 * 86_400_000 } = this.#options
-    const devices = [...new Set(commands.map((command) => command.device))].map((name) => ({ name, points }))
+    const devices = [...new Set(commands.flatMap(({ target }) => ('device' in target ? target.device : [])))].map((name) => ({ name, points }))
     return { commands, connections: [{ devices }], inbox: { keepHistoryMs } } as unknown as Settings
   }
 
@@ -281,7 +293,7 @@ export class Site {
   }
 
   #newStorage(): TestStorage {
-    const tables = { ...inboxOperations, ...outboxOperations }
+    const tables = { ...inboxOperations, ...historyOperations, ...outboxOperations }
     return new TestStorage(this.disk, tables, { again: this.#options.again ?? false })
   }
 
@@ -290,6 +302,7 @@ export class Site {
       storage: this.storage,
       report: (record) => this.#report(record),
       devices: this.#wired(this.#generation),
+      verbs: this.#verbs(),
       clock: this.clock,
       now: () => this.now(),
       bootOffset: (boot) => this.#offsets.get(boot),
@@ -299,9 +312,26 @@ export class Site {
     })
   }
 
+  /** What the gateway was told to do, and what it answers. */
+  readonly told: string[] = []
+  verbProblem: string | undefined
+
+  #verbs(): Verbs {
+    return {
+      readNow: async (device = 'all') => {
+        this.told.push(`read ${device}`)
+        return this.verbProblem
+      },
+      flush: async () => void this.told.push('flush'),
+      restart: () => void this.told.push('restart'),
+      ...this.#options.verbs,
+    }
+  }
+
   #report(record: NewRecord) {
     this.#seq += 1
-    return { op: 'test.report', args: { seq: this.#seq, source: record.source, to: record.to, body: record.body } }
+    const { source, to, body, reply } = record
+    return { op: 'test.report', args: { seq: this.#seq, source, to, body, reply: reply ? JSON.stringify(reply) : null } }
   }
 
   /** An agent that died neither writes nor hears any more. */
@@ -311,6 +341,7 @@ export class Site {
     return {
       isOnline: (device) => devices.isOnline(device),
       write: (device, point, value) => (generation.dead ? never : devices.write(device, point, value)),
+      send: (device, text) => (generation.dead ? never : devices.send(device, text)),
       read: (device, points) => (generation.dead ? never : devices.read(device, points)),
     }
   }

@@ -102,6 +102,19 @@ test('left behind by more than memory is meant for, it becomes backlog, late, an
   assertBooks(site, 'north', 1)
 })
 
+test('where the table is not what it was, the live lane gives what waits to the backlog, and begins anew', async (t) => {
+  const site = await afterOutage(t, 1)
+  await site.durable(3)
+  const live = site.cursor().nextLive(1)
+  // As a salvage does it: what waits is a row that may be gone, and must be counted once, as delivered or as lost.
+  site.cursor().readAgain()
+  assert.deepEqual(site.cursor().nextLive(10), [])
+  site.outbox.append(site.records(1))
+  assert.deepEqual(shown(site.cursor().nextLive(10)), ['6'])
+  site.cursor().delivered(live)
+  assert.deepEqual(shown(await readAll(site.cursor())), ['1 late', '2 late', '4 late', '5 late'])
+})
+
 test('a new session begins anew: what was live is backlog now', async (t) => {
   const site = await afterOutage(t, 1)
   site.outbox.append(site.records(3))

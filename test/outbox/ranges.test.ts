@@ -42,6 +42,21 @@ test('an empty list has nothing in it', () => {
   assert.equal(ranges.lastBefore(7), 0)
 })
 
+test('ranges that end at or below a number are taken out, one that goes beyond it stays whole', () => {
+  for (const [through, left] of [
+    [0, '1-4 6-9 12'],
+    [3, '1-4 6-9 12'],
+    [4, '6-9 12'],
+    [8, '6-9 12'],
+    [9, '12'],
+    [20, ''],
+  ] as const) {
+    const ranges = new Ranges(pairs('1-4 6-9 12'))
+    ranges.forgetThrough(through)
+    assert.deepEqual(ranges.toJSON(), pairs(left), `through ${through}`)
+  }
+})
+
 test('ranges answer every question as a set of numbers does', () => {
   const numbers = fc.integer({ min: 1, max: 40 })
   const span = fc

@@ -59,6 +59,13 @@ test('an answer to what was spent counts nothing twice, and a new session does n
   )
 })
 
+test('nothing to spend costs no commit', async (t) => {
+  const site = await Site.open(t)
+  const { commits } = site.storage
+  await site.cursor().spend([])
+  assert.equal(site.storage.commits, commits)
+})
+
 test('two that are spent while a commit is under way share the next one', async (t) => {
   const site = await Site.open(t)
   site.outbox.append(site.records(6))

@@ -8,6 +8,7 @@ import {
   parser as makeParser,
   type Packet,
 } from 'mqtt-packet'
+import { type ClientSession, enqueue, type Outbound } from './broker-session.ts'
 
 /**
  * What the broker does with a publish.
@@ -55,22 +56,7 @@ export interface StoredMessage {
   readonly connection: number
 }
 
-/** A command to send to the gateway. */
-export interface Outbound {
-  readonly topic: string
-  readonly payload: string
-  readonly qos?: 0 | 1
-  readonly retain?: boolean
-  readonly properties?: NonNullable<IPublishPacket['properties']>
-}
-
 type Properties = Record<string, unknown>
-
-/** What is remembered of a client between connections. */
-interface ClientSession {
-  readonly unconfirmed: { readonly id: number; readonly message: Outbound; sent: boolean }[]
-  nextId: number
-}
 
 /** One client's connection, from the broker's side. */
 export class BrokerConnection {
@@ -118,6 +104,10 @@ export class ScriptedBroker {
   answersSubscribe = true
   answersPing = true
   greet: (connect: IConnectPacket, connection: BrokerConnection) => Greeting = () => 'accept'
+  /** The code of SUBACK for one filter. */
+  grant: (filter: string, connection: BrokerConnection, qos: number) => number = (_, __, qos) => this.subackCode ?? qos
+  /** Called when a client confirmed a message. */
+  onConfirmed: ((connection: BrokerConnection) => void) | undefined
   /** All connections are deaf, those to come too. */
   deaf = false
   react: (publish: IPublishPacket, connection: BrokerConnection) => Reaction = () => 'ack'
@@ -164,11 +154,15 @@ export class ScriptedBroker {
 
   /** Sends a command to every client, now or when it comes back; at QoS 1 until it is confirmed. */
   deliver(message: Outbound): void {
-    for (const session of this.#sessions.values()) {
-      session.unconfirmed.push({ id: session.nextId, message, sent: false })
-      session.nextId = (session.nextId % 65_535) + 1
-    }
+    for (const session of this.#sessions.values()) enqueue(session, message)
     for (const connection of this.connections) if (!connection.socket.destroyed) this.#push(connection)
+  }
+
+  /** The same for one client, which is connected. */
+  deliverTo(connection: BrokerConnection, message: Outbound): void {
+    if (!connection.session) throw new Error(`connection ${connection.number} has no session`)
+    enqueue(connection.session, message)
+    this.#push(connection)
   }
 
   /** Messages the clients have not confirmed. */
@@ -280,7 +274,7 @@ export class ScriptedBroker {
     connection.send({
       cmd: 'suback',
       messageId: packet.messageId ?? 0,
-      granted: packet.subscriptions.map(({ qos }) => this.subackCode ?? qos),
+      granted: packet.subscriptions.map(({ topic, qos }) => this.grant(topic, connection, qos)),
     })
   }
 
@@ -364,7 +358,9 @@ export class ScriptedBroker {
     connection.pubacks.push(id)
     const entries = connection.session?.unconfirmed ?? []
     const index = entries.findIndex((entry) => entry.id === id && entry.sent)
-    if (index >= 0) entries.splice(index, 1)
+    if (index < 0) return
+    entries.splice(index, 1)
+    this.onConfirmed?.(connection)
   }
 
   #push(connection: BrokerConnection): void {

@@ -1,4 +1,5 @@
-import type { CommandSettings, PointSettings, Settings } from '../../src/settings.ts'
+import type { CommandSettings } from '../../src/command-settings.ts'
+import type { PointSettings, Settings } from '../../src/settings.ts'
 
 /** What the writer on the crash disk and whoever looks at the disk afterwards agree upon. */
 export const DATABASE = 'tidegate.db'
@@ -34,8 +35,8 @@ const point: PointSettings = {
 
 function command(key: string, mode: CommandSettings['mode']): CommandSettings {
   const repeatable = mode === 'last_value'
-  const common = { device: 'boiler', point: 'setpoint', expiresAfterMs: 3_600_000, acceptRetained: false } as const
-  return { key, mode, repeatable, verify: 'none', ...common }
+  const target = { type: 'point', device: 'boiler', point: 'setpoint', verify: 'none' } as const
+  return { key, mode, repeatable, target, expiresAfterMs: 3_600_000, acceptRetained: false, waitingMax: 1_000 }
 }
 
 /** One key of each mode, both for the same point. */

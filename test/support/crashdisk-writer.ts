@@ -54,8 +54,10 @@ class Run {
       devices: {
         isOnline: () => this.#deviceOnline,
         write: (_device, _point, value) => this.#write(value),
+        send: () => Promise.reject(new Error('no device takes texts')),
         read: async (_device, points) => points.map(() => 0),
       },
+      verbs: { readNow: async () => undefined, flush: async () => {} },
       now: () => ({ boot: BOOT, mono: clock.mono(), wall: clock.wall(), clockKnown: true }),
       bootOffset: () => undefined,
       random: () => 0,

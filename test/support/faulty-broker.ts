@@ -79,6 +79,8 @@ export class FaultyBroker {
   readonly disturbed = new Set<string>()
   /** Ids of records the broker refused when they were alone in their message. */
   readonly refused = new Set<string>()
+  /** Connections on which a topic was refused for a while: all that is for it waits, however small the window. */
+  readonly parkedOn = new Set<number>()
   /** Receive Maximum of each connection, by its number. */
   readonly receiveMaximums = new Map<number, number>()
   /** Larger packets end the connection, whether that was announced or not; undefined: there is no limit. */
@@ -174,7 +176,7 @@ export class FaultyBroker {
       if (left <= 0) return this.#end(publish, { ending, first: left === 0, chance })
       const code = this.#refusal(publish, { manner, chance })
       if (code !== undefined) return acknowledge(() => publish.answer(code))
-      if (manner.loses && chance.hits(0.02)) return this.#disturb(publish)
+      if (manner.loses && publish.packet.qos > 0 && chance.hits(0.02)) return this.#disturb(publish)
       publish.store()
       acknowledge(() => {
         // An answer to a publish that is not on its way must have no effect, 0 is no id at all.
@@ -191,7 +193,7 @@ export class FaultyBroker {
 
   /** Too large a packet ends the connection; to send one against what was announced breaks the protocol. */
   #isTooLarge({ packet, connection }: Publish): boolean {
-    const bytes = (packet.length ?? 0) + 1 + (packet.length ?? 0 > 127 ? 2 : 1)
+    const bytes = (packet.length ?? 0) + 1 + ((packet.length ?? 0 > 127) ? 2 : 1)
     if (this.packetBytesMax === undefined || bytes <= this.packetBytesMax) return false
     if (this.#announcesPacketBytesMax) this.broker.violations.push(`a packet of ${bytes} bytes`)
     this.#tell(connection, `packet of ${bytes} bytes`)
@@ -208,7 +210,11 @@ export class FaultyBroker {
     const never = ids.map(this.#never).find((code) => code !== undefined)
     if (never === undefined && !(options.manner.keeps && options.chance.hits(0.03))) return undefined
     this.#disturb(publish)
-    if (never === undefined) return options.chance.oneOf(keepingCodes)
+    if (never === undefined) {
+      const code = options.chance.oneOf(keepingCodes)
+      if (code === 0x87 || code === 0x90) this.parkedOn.add(publish.connection.number)
+      return code
+    }
     if (ids.length === 1) for (const id of ids) this.refused.add(id)
     return never
   }
@@ -222,6 +228,8 @@ export class FaultyBroker {
         publish.store()
         return
       case 'lose-and-say-nothing':
+        // At QoS 0 nobody would ever notice.
+        if (publish.packet.qos === 0) connection.socket.destroy()
         return
       case 'deaf':
         connection.deaf = true

@@ -186,9 +186,7 @@ function answer(run: OutboxRun, step: Omit<Step & { do: 'answer' }, 'do'>): void
 
 function rewind(run: OutboxRun, name: string): void {
   const cursor = run.outbox.cursors.find((candidate) => candidate.name === name)
-  if (!cursor) return
-  cursor.rewind()
-  run.twin.rewind(cursor, { head: run.outbox.head(), mono: run.clock.mono() })
+  if (cursor) run.rewind(cursor)
 }
 
 /** What the keeper does at a limit, with time between its question and its decision; one at a time. */

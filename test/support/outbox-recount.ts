@@ -124,3 +124,20 @@ export function newestFirst(database: Database): { tag: string; first_seq: numbe
     clean: number
   }[]
 }
+
+export interface StoredRow {
+  readonly seq: number
+  readonly boot: number
+  readonly mono: number
+  readonly target: number
+  readonly body: string
+}
+
+export function rowsOf(disk: Database): StoredRow[] {
+  return disk.prepare('SELECT seq, boot, mono, target, body FROM record ORDER BY seq').all() as StoredRow[]
+}
+
+export function uplinksOf(disk: Database): { readonly name: string; readonly ranges: readonly [number, number][] }[] {
+  const rows = disk.prepare('SELECT name, ranges FROM uplink').all() as { name: string; ranges: string }[]
+  return rows.map(({ name, ranges }) => ({ name, ranges: JSON.parse(ranges) }))
+}

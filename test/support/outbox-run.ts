@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict'
 import type { Database, Statement } from 'better-sqlite3'
 import { silentLogger } from '../../src/log.ts'
+import type { Cursor } from '../../src/outbox/cursor.ts'
 import type { LossReason } from '../../src/outbox/ledger.ts'
 import type { UplinkIdentity } from '../../src/outbox/opening.ts'
 import { Outbox } from '../../src/outbox/outbox.ts'
 import { OutboxClock, turn } from './outbox-clock.ts'
-import { brokenBooks, highestStored, newestFirst, recount } from './outbox-recount.ts'
+import {
+  brokenBooks,
+  highestStored,
+  newestFirst,
+  recount,
+  rowsOf,
+  type StoredRow,
+  uplinksOf,
+} from './outbox-recount.ts'
 import type { Life } from './outbox-steps.ts'
 import { HeldStorage } from './outbox-storage.ts'
 import { LIVE_RECORDS_MAX, OutboxTwin } from './outbox-twin.ts'
@@ -106,7 +115,14 @@ export class OutboxRun {
       uplink.replayed = 0
     }
     twin.issue(this.outbox, clock.elapsed)
+    if (life.connected) for (const cursor of this.outbox.cursors) this.rewind(cursor)
     await this.check()
+  }
+
+  /** A session of an uplink begins. */
+  rewind(cursor: Cursor): void {
+    cursor.rewind()
+    this.twin.rewind(cursor, { head: this.outbox.head(), mono: this.clock.mono() })
   }
 
   /** An uplink that is configured under a new name goes on with everything it had. Gives the names with a position. */
@@ -305,6 +321,7 @@ export class OutboxRun {
       uplink.sessions = 0
       uplink.liveFrom = Number.POSITIVE_INFINITY
       uplink.lastLive = 0
+      uplink.handed.clear()
       uplink.reading = false
     }
   }
@@ -376,21 +393,4 @@ export class OutboxRun {
   end(): void {
     this.clock.stop()
   }
-}
-
-interface StoredRow {
-  readonly seq: number
-  readonly boot: number
-  readonly mono: number
-  readonly target: number
-  readonly body: string
-}
-
-function rowsOf(disk: Database): StoredRow[] {
-  return disk.prepare('SELECT seq, boot, mono, target, body FROM record ORDER BY seq').all() as StoredRow[]
-}
-
-function uplinksOf(disk: Database): { readonly name: string; readonly ranges: readonly [number, number][] }[] {
-  const rows = disk.prepare('SELECT name, ranges FROM uplink').all() as { name: string; ranges: string }[]
-  return rows.map(({ name, ranges }) => ({ name, ranges: JSON.parse(ranges) }))
 }

@@ -17,6 +17,8 @@ export interface Life {
   readonly newBoot: boolean
   /** Delivered rows are kept for replay. */
   readonly keeps: boolean
+  /** Sessions begin at once. */
+  readonly connected?: boolean
 }
 
 export interface NewStep {
@@ -91,6 +93,7 @@ export const anyLife: fc.Arbitrary<Life> = fc.record({
   uplinks,
   newBoot: fc.boolean(),
   keeps: fc.integer({ min: 0, max: 2 }).map((one) => one === 0),
+  connected: fc.boolean(),
 })
 
 const record: fc.Arbitrary<NewStep> = fc.record(

@@ -93,6 +93,11 @@ export class Testimony {
           isLive: word === 'L',
         })
         break
+      case 'U':
+        this.spent.add(first)
+        // It may never be sent, and still says whom it was for.
+        this.bodies.set(first, line.slice(word.length + first.length + 2))
+        break
       default:
         this.#sets[word]?.add(first)
     }
@@ -102,7 +107,6 @@ export class Testimony {
     A: this.confirmed,
     T: this.onlyNorth,
     P: this.ofPump,
-    U: this.spent,
     H: this.held,
     G: this.mayBeGivenUp,
   }

@@ -6,7 +6,7 @@ import type { TailEntry } from '../../src/outbox/tail.ts'
 import type { TwinFilter } from './outbox-twin-filter.ts'
 
 /** Records that wait in a live lane of the model. */
-export const LIVE_RECORDS_MAX = 5
+export const LIVE_RECORDS_MAX = 12
 
 interface Issued {
   readonly id: string
@@ -48,6 +48,8 @@ export class UplinkTwin {
   liveFrom = Number.POSITIVE_INFINITY
   /** The newest one that the live lane handed out in this session. */
   lastLive = 0
+  /** Numbers that were handed out in this life. */
+  readonly handed = new Set<number>()
   /** The filter for what was there before it, and the newest of that. */
   past: { readonly filter: TwinFilter; readonly through: number } | undefined
 
@@ -207,6 +209,7 @@ export class OutboxTwin {
       const isLate = seq <= twin.lateThrough || (seq >= twin.behind.from && seq <= twin.behind.through)
       assert.ok(mayBeLate || record.late === isLate, `${what}: late ${record.late}`)
       twin.seen.add(seq)
+      twin.handed.add(seq)
       if (lane === 'live') twin.lastLive = Math.max(last, seq)
       else if (!this.reported.has(seq)) twin.lastSeq = seq
       if (lane === 'live') tally.live += 1
@@ -220,6 +223,7 @@ export class OutboxTwin {
     const what = `${name} does not want ${seq}`
     assert.ok(twin.past && seq <= twin.past.through, `${what}, which is no row of its past`)
     assert.ok(!twin.inFlight.some((record) => record.seq === seq && !record.again), `${what}, which is in flight`)
+    assert.ok(!twin.handed.has(seq), `${what}, which it got`)
     assert.ok(twin.pending.delete(seq), `${what}, which it does not wait for`)
     tally['not wanted of the past'] += 1
   }

@@ -15,7 +15,7 @@
  *   A id         confirmed as durable
  *   D name id body   handed to the cloud of uplink `name`
  *   L name id body   the same, by the live lane
- *   U id         about to be spent by east
+ *   U id body    about to be spent by east
  *   X name id    refused by that cloud for good
  *   R name       a new session begins
  *   G id         it may be given up at a limit
@@ -130,7 +130,7 @@ async function deliver(cursor: Cursor, pace: { readonly window: number; readonly
 async function spend(cursor: Cursor): Promise<void> {
   for (;;) {
     const records = await cursor.next(chance.between(1, 60))
-    if (records.length > 0) tell(records.map((record) => `U ${idOf(record)}`).join(';\n'))
+    if (records.length > 0) tell(records.map((one) => `U ${idOf(one)} ${one.body}`).join(';\n'))
     if (chance.hits(0.05)) {
       cursor.rewind()
       continue

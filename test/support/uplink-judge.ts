@@ -7,8 +7,7 @@ export interface Sighting {
   readonly id: string
   /** What cannot differ when it comes again: which record it is, by the number the test gave it. */
   readonly content: string
-  /** What has an order of its own. */
-  readonly lane: string
+  readonly topic: string
   readonly connection: number
 }
 
@@ -24,8 +23,12 @@ export interface Facts {
   readonly mayBeRejected: (id: string) => boolean
   /** Ids whose order says nothing, because the server refused or lost them once. */
   readonly disturbed: ReadonlySet<string>
+  /** Ids that wait for another message of their record, which the server refused: they come again however small the window. */
+  readonly isHeldUp: (id: string) => boolean
   /** Records that may have been without an answer at the end of a connection: each may come once more. */
   readonly inFlightMax: (connection: number) => number
+  /** 2: fresh records go before the backlog, each in order. */
+  readonly lanes: 1 | 2
   /** at_most_once: what was on its way when a connection ended is lost, and nothing comes twice. */
   readonly once: boolean
 }
@@ -45,8 +48,9 @@ export function judgeUplink(facts: Facts): Verdict {
     if (made !== undefined && made !== content) faults.push(`${id} came as ${content} and is ${made}`)
     seen.set(id, content)
   }
-  const missing = [...facts.owed.keys()].filter((id) => !seen.has(id) && !facts.rejected.has(id))
-  if (missing.length > 0 && !facts.once) faults.push(`${missing.length} missing, among them ${missing.slice(0, 5).join(', ')}`)
+  const missing = [...facts.owed.keys()].filter((id) => !seen.has(id) && !facts.rejected.has(recordOf(id)))
+  if (missing.length > 0 && !facts.once)
+    faults.push(`${missing.length} missing, among them ${missing.slice(0, 5).join(', ')}`)
   for (const id of facts.rejected) if (!facts.mayBeRejected(id)) faults.push(`${id} is rejected without a reason`)
   const duplicates = countDuplicates(facts, faults)
   if (facts.once && duplicates > 0) faults.push(`${duplicates} came twice`)
@@ -55,7 +59,7 @@ export function judgeUplink(facts: Facts): Verdict {
 }
 
 /** What a connection stored and a later one stored again was in flight at its end; nothing comes twice on one connection. */
-function countDuplicates({ sightings, inFlightMax }: Facts, faults: string[]): number {
+function countDuplicates({ sightings, inFlightMax, isHeldUp }: Facts, faults: string[]): number {
   const lastOn = new Map<string, number>()
   const again = new Map<number, number>()
   let duplicates = 0
@@ -65,7 +69,7 @@ function countDuplicates({ sightings, inFlightMax }: Facts, faults: string[]): n
     if (before === undefined) continue
     duplicates += 1
     if (before === connection) faults.push(`${id} came twice on connection ${connection}`)
-    else again.set(before, (again.get(before) ?? 0) + 1)
+    else if (!isHeldUp(id)) again.set(before, (again.get(before) ?? 0) + 1)
   }
   for (const [connection, count] of again) {
     const most = inFlightMax(connection)
@@ -74,23 +78,33 @@ function countDuplicates({ sightings, inFlightMax }: Facts, faults: string[]): n
   return duplicates
 }
 
-/** First sightings of each lane come in the order of their numbers. */
-function disorder({ sightings, disturbed }: Facts): string[] {
+/** First sightings of each topic come in the order of their numbers, or as two such sequences that take turns. */
+function disorder({ sightings, disturbed, lanes }: Facts): string[] {
   const faults: string[] = []
-  const highest = new Map<string, string>()
+  const ends = new Map<string, string[]>()
   const seen = new Set<string>()
-  for (const { id, lane } of sightings) {
+  for (const { id, topic } of sightings) {
     if (seen.has(id) || disturbed.has(id)) continue
     seen.add(id)
-    const before = highest.get(lane)
-    if (before === undefined || isBefore(before, id)) highest.set(lane, id)
-    else faults.push(`${id} came after ${before} on ${lane}`)
+    const before = ends.get(topic) ?? []
+    ends.set(topic, before)
+    // What comes goes on with the sequence that is nearest to it.
+    const nearest = before.filter((end) => isBefore(end, id)).reduce((a, b) => (isBefore(a, b) ? b : a), '')
+    if (nearest !== '') before[before.indexOf(nearest)] = id
+    else if (before.length < lanes) before.push(id)
+    else faults.push(`${id} came after ${before.join(' and ')} on ${topic}`)
   }
   return faults
 }
 
+/** Without the point. */
+function recordOf(id: string): string {
+  return id.split('/').slice(0, 3).join('/')
+}
+
 /** Ids are `gateway/start-random/seq`. */
 function isBefore(a: string, b: string): boolean {
+  if (a === '') return true
   const [startA = 0, seqA = 0] = numbersOf(a)
   const [startB = 0, seqB = 0] = numbersOf(b)
   return startA < startB || (startA === startB && seqA < seqB)
@@ -111,7 +125,7 @@ export function sightingsOf(messages: readonly Pick<StoredMessage, 'topic' | 'by
     recordsIn(bytes).map((record) => ({
       id: record.point === undefined ? record.id : `${record.id}/${record.point}`,
       content: contentOf(record),
-      lane: record.late ? `${topic} late` : topic,
+      topic,
       connection,
     })),
   )
@@ -123,7 +137,6 @@ interface WireRecord {
   readonly n?: number
   readonly point?: string
   readonly value?: number
-  readonly late?: true
 }
 
 function contentOf({ id, event, n, point, value }: WireRecord): string {

@@ -51,7 +51,10 @@ async function rigOn(broker: BrokerProgram, traits: Traits): Promise<TransportRi
   }
 }
 
-function conformance(name: string, options: { needed: 'rabbitmq-server' | 'nats-server'; start(): Promise<Running>; traits: Traits }) {
+function conformance(
+  name: string,
+  options: { needed: 'rabbitmq-server' | 'nats-server'; start(): Promise<Running>; traits: Traits },
+) {
   let running: Promise<Running> | undefined
   after(async () => (await running)?.close())
   transportConformance(name, async (t: TestContext) => {

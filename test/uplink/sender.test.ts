@@ -166,7 +166,7 @@ test('a kept record stops the uplink for the pause, then goes again before anyth
   session.sent[1]?.answer(accepted)
   await clock.pass(900)
   assert.equal(session.sent.length, 2)
-  assert.match(sender.problem?.message ?? '', /quota exceeded \(0x97\) on t\/d\/data, next try in \d+ ms/)
+  assert.match(sender.problem?.message ?? '', /quota exceeded \(0x97\) on t\/d\/data, next try in \d+ s/)
   session.answers = () => accepted
   await clock.pass(200)
   assert.deepEqual(session.seqs().flat(), [1, 2, 1])
@@ -254,3 +254,42 @@ test('after the session has closed nothing is in flight and nothing is published
 function seqOf(message: Message): number | undefined {
   return seqsIn(message.payload.toString())[0]
 }
+
+test('answers that state their reason do not count towards giving a record up', async () => {
+  const { sender, feed, clock } = setUp({ window: 1 })
+  feed.append(1)
+  const answers = [...Array.from({ length: 9 }, () => 0x97), 0x80]
+  const session = new ScriptedSession()
+  session.answers = () => pubackFate(answers.shift() ?? 0)
+  sender.open(session)
+  await clock.pass(400_000)
+  assert.equal(session.sent.length, 11)
+  assert.deepEqual(feed.rejectedRecords, [])
+  assert.equal(feed.pending, 0)
+})
+
+test('rejections that differ in their figures only are one line a minute, and others get their own', async () => {
+  const lines: string[] = []
+  const log = { ...silentLogger, error: (line: string) => void lines.push(line) }
+  const feed = new MemoryFeed()
+  const clock = new ManualClock()
+  const settings = { ...mqttSettings('mqtt://unused'), window: 10 }
+  const sender = new Sender(settings, { feed, clock, log, random: () => 0.999 })
+  for (let size = 1; size <= 20; size += 1) feed.append(1, { body: `"n":"${'x'.repeat(300 + size)}"` })
+  feed.append(20)
+  const session = new ScriptedSession()
+  session.packetBytesMax = 300
+  let turns = 0
+  session.answers = () => ({ fate: 'rejected', reason: turns++ % 2 === 0 ? 'one reason' : 'another reason' })
+  sender.open(session)
+  await turnsUntil(() => feed.pending === 0)
+  assert.equal(lines.length, 3)
+  assert.match(
+    lines[0] ?? '',
+    /packet too large: \d+ bytes, the server allows 300 .all of them: tidegate outbox rejected/,
+  )
+  await clock.pass(61_000)
+  feed.append(1)
+  await turnsUntil(() => feed.pending === 0)
+  assert.equal(lines.length, 4)
+})

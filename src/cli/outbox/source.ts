@@ -29,7 +29,7 @@ export async function withOutbox(stateDir: string, work: (reader: OutboxReader) 
 }
 
 /** A file that cannot be read is no fault of this program. */
-function readable(file: string, error: unknown): unknown {
+export function readable(file: string, error: unknown): unknown {
   if (!(error instanceof StorageReadError)) return error
   return new GatewayError('state_unusable', `cannot read ${file}: ${error.message}`, {
     cause: error,

@@ -22,7 +22,7 @@ export function buildDevices(context: Context): DeviceSettings[] {
       context.dangling([...path, 'connection'], { kind: 'connection', name: device.connection, known: connections })
       return []
     }
-    const type = typeOf(context, device.connection)
+    const type = connectionTypeOf(context, device.connection)
     if (type === undefined || context.lacksProfile(name)) return [] // wrong, and told
     checkTimes(context, path)
     checkReporting(context, path, device)
@@ -32,7 +32,7 @@ export function buildDevices(context: Context): DeviceSettings[] {
 }
 
 /** The type of a connection, also of one that is wrong otherwise. */
-function typeOf(context: Context, connection: string): ConnectionSettings['type'] | undefined {
+export function connectionTypeOf(context: Context, connection: string): ConnectionSettings['type'] | undefined {
   const written: unknown = Reflect.get(valueAt(context.raw, ['connections', connection]) ?? {}, 'type')
   return connectionTypes.find((type) => type === written)
 }

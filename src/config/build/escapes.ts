@@ -7,3 +7,9 @@ export function checkEscapes(findings: Findings, path: Path, text: string): void
   const hint = `write it in double quotes: "${text}"`
   findings.error(path, 'YAML reads this as a backslash and a letter', { hint })
 }
+
+/** One character is one byte, as on the wire. */
+export function checkOneByte(findings: Findings, path: Path, text: string): void {
+  const foreign = [...text].find((character) => (character.codePointAt(0) ?? 0) > 0xff)
+  if (foreign !== undefined) findings.error(path, `"${foreign}" is no character of one byte`)
+}

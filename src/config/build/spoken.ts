@@ -4,7 +4,7 @@ import type { Path } from '../problem.ts'
 import type { Device } from '../schema/device.ts'
 import { buildBinaryPoint } from './binary-points.ts'
 import type { Context } from './context.ts'
-import { checkEscapes } from './escapes.ts'
+import { checkEscapes, checkOneByte } from './escapes.ts'
 import { checkPattern } from './pattern.ts'
 import { buildTextPoint, type Times } from './text-points.ts'
 
@@ -65,12 +65,10 @@ function timesOf(context: Context, path: Path, device: Device): Times {
   return device.schedule === undefined ? { intervalMs: device.interval } : { intervalMs: 0, schedule: device.schedule }
 }
 
-/** One character is one byte, as on the wire. */
 function textRequest(context: Context, path: Path, request: string): Uint8Array {
   const place = [...path, 'request']
   checkEscapes(context, place, request)
-  const foreign = [...request].find((character) => (character.codePointAt(0) ?? 0) > 0xff)
-  if (foreign !== undefined) context.error(place, `"${foreign}" is no character of one byte`)
+  checkOneByte(context, place, request)
   return Uint8Array.from(Buffer.from(request, 'latin1'))
 }
 

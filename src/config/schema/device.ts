@@ -13,10 +13,10 @@ export const unitIdMax = 247
 export const unitIdDefault = 1
 
 /** A pattern longer than this is a program. */
-const patternLengthMax = 1000
+export const patternLengthMax = 1000
 
 /** A longer request is a program too. */
-const requestLengthMax = 1000
+export const requestLengthMax = 1000
 
 /** More globs than this are a profile of their own. */
 const globsMax = 64

@@ -22,7 +22,9 @@ export const tls = z
   .strictObject({
     ca: text()
       .optional()
-      .meta({ description: `Certificates to trust, PEM: ${pemForms}. Default: the public authorities known to the program.` }),
+      .meta({
+        description: `Certificates to trust, PEM: ${pemForms}. Default: the public authorities known to the program.`,
+      }),
     cert: text()
       .optional()
       .meta({ description: `Certificate of this gateway, PEM: ${pemForms}. Needs key.` }),

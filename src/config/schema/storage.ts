@@ -35,6 +35,9 @@ export const outbox = z
 
 export const inbox = z
   .strictObject({
+    default_mode: choice(['last_value', 'queue']).prefault('last_value').meta({
+      description: 'mode of the commands that do not say theirs.',
+    }),
     keep_history: duration({ min: '1m', max: '3650d' })
       .prefault('7d')
       .meta({ description: 'How long finished commands are remembered, to answer repeats.' }),

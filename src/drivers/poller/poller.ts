@@ -190,6 +190,11 @@ export class Poller {
     await this.#requests.write(device, device.point(pointName), { value, isWanted })
   }
 
+  /** Sends a text before the next poll, without waiting for an answer. Rejects as `write` does. */
+  async send(deviceName: string, text: string, isWanted: () => boolean): Promise<void> {
+    await this.#requests.send(this.#device(deviceName), { text, isWanted })
+  }
+
   /** Reads before the next poll; absent `points`: all readable ones. Rejects with LinkError. Makes no record. */
   async readNow(deviceName: string, points?: readonly string[]): Promise<readonly Sample[]> {
     const device = this.#device(deviceName)

@@ -51,9 +51,7 @@ export class Requests {
 
   write(device: PolledDevice, point: PointSettings, order: { value: Value; isWanted: () => boolean }): Promise<void> {
     const { driver, calls, judge } = this.#options
-    return this.#enqueue(async () => {
-      if (!order.isWanted()) throw new WriteError('expired', 'its time was over before its turn came', NOT_SENT)
-      this.#writing = true
+    return this.#enqueueWrite(order.isWanted, async () => {
       try {
         await calls.run(() => driver.write(device.settings, point, order.value), 1)
         judge.answered(device)
@@ -61,6 +59,30 @@ export class Requests {
         if (error instanceof WriteError && error.code.startsWith('exception_')) judge.answered(device)
         else if (!(error instanceof WriteError && isUnasked(error.code))) judge.note(false)
         throw error
+      }
+    })
+  }
+
+  /** Nobody answers a text, so that it says nothing of the device. */
+  send(device: PolledDevice, order: { text: string; isWanted: () => boolean }): Promise<void> {
+    const { connection, driver, calls } = this.#options
+    return this.#enqueueWrite(order.isWanted, async () => {
+      if (!driver.send) {
+        throw new WriteError('unsupported', `devices of ${connection} take no texts`, {
+          happened: 'no',
+          retriable: false,
+        })
+      }
+      await calls.run(async () => driver.send?.(device.settings, order.text), 1)
+    })
+  }
+
+  #enqueueWrite(isWanted: () => boolean, run: () => Promise<void>): Promise<void> {
+    return this.#enqueue(async () => {
+      if (!isWanted()) throw new WriteError('expired', 'its time was over before its turn came', NOT_SENT)
+      this.#writing = true
+      try {
+        await run()
       } finally {
         this.#writing = false
       }

@@ -59,6 +59,8 @@ export class Asker<State, Message> {
   readonly latencyMs = new Map<string, number>()
   readonly #options: AskerOptions<State, Message>
   #question: Question | undefined
+  /** What was said last without a question, until it came back. */
+  #said: Uint8Array | undefined
   #owed: readonly Owed[] = []
   #lastEndAt = Number.NEGATIVE_INFINITY
   /** Ends the wait for what is owed. */
@@ -73,6 +75,7 @@ export class Asker<State, Message> {
     await this.#untilOwedHasCome(line, device)
     await line.silence()
     if (line.isLost) return undefined
+    this.#said = undefined
     const owed = { device, askedAt: this.#options.clock.mono() }
     this.#owed = [...this.#owed, owed]
     const question = await this.#hear(owed, { line, request })
@@ -88,14 +91,35 @@ export class Asker<State, Message> {
     return answer
   }
 
+  /**
+   * Says something, and waits for no answer. False: nothing was said, the line was lost before. When it is lost later, nobody
+   * knows how much went out.
+   */
+  async say(line: Line, device: DeviceSettings, text: Uint8Array): Promise<boolean> {
+    const { byteMs, clock } = this.#options
+    await this.#untilOwedHasCome(line, device)
+    await line.silence()
+    if (line.isLost) return false
+    this.#said = text
+    line.write(text)
+    const outAt = clock.mono() + Math.ceil(text.length * byteMs)
+    while (!line.isLost && clock.mono() < outAt) await clock.wait(outAt - clock.mono(), this.#change.signal)
+    this.#lastEndAt = clock.mono()
+    return true
+  }
+
   /** The device that is being asked. */
   get asked(): DeviceSettings | undefined {
     return this.#question?.owed.device
   }
 
-  /** Is the message the question itself, brought back by the line or the device? */
+  /** Is the message the question itself, or what was said last, brought back by the line or the device? */
   isEcho(message: Message): boolean {
-    return this.#question !== undefined && this.#options.format.isEcho(message, this.#question.request)
+    const { format } = this.#options
+    if (this.#question !== undefined && format.isEcho(message, this.#question.request)) return true
+    if (this.#said === undefined || !format.isEcho(message, this.#said)) return false
+    this.#said = undefined
+    return true
   }
 
   /**

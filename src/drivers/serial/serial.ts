@@ -36,6 +36,8 @@ interface Session<State, Message> {
 export class SerialDriver<State, Message> implements Driver {
   onLost?: (error: LinkError) => void
   onNotUnderstood?: (code: string, text: string) => void
+  /** Only for text. */
+  readonly send?: (device: DeviceSettings, text: string) => Promise<void>
   /** Only where a device speaks by itself. */
   readonly listen?: (handlers: ListenHandlers) => void
   readonly #settings: SerialTextSettings | SerialBinarySettings
@@ -56,6 +58,7 @@ export class SerialDriver<State, Message> implements Driver {
     const { timeoutMs, requestGapMs } = settings
     const othersSpeak = this.#speaking.length > 0
     this.#asker = new Asker({ ...wire, timeoutMs, requestGapMs, byteMs: byteMsOf(settings.line), othersSpeak })
+    if (settings.type === 'serial-text') this.send = (device, text) => this.#send(device, text)
     if (this.#speaking.length > 0) {
       this.listen = (handlers) => {
         this.#handlers = handlers
@@ -108,6 +111,17 @@ export class SerialDriver<State, Message> implements Driver {
       happened: 'no',
       retriable: false,
     })
+  }
+
+  async #send(device: DeviceSettings, text: string): Promise<void> {
+    const session = this.#session
+    if (!session) throw new LinkError('closed', `${this.#settings.name} is not open`)
+    const wasSent = await this.#asker.say(session.line, device, Uint8Array.from(Buffer.from(text, 'latin1')))
+    if (!session.lost) return
+    const what = wasSent ? 'was lost while a text went out' : 'was lost before a text went out'
+    const { code } = session.lost
+    const happened = wasSent ? 'maybe' : 'no'
+    throw new WriteError(code, `${this.#settings.name} ${what}`, { happened, retriable: true })
   }
 
   async close(): Promise<void> {

@@ -40,7 +40,7 @@ for (const order of ['oldest_first', 'live_first'] as const) {
     }
     assert.equal(new Set(sent).size, sent.length, 'nothing twice')
     const ahead = feed.spentSeqs.length - sent.length
-    assert.ok(ahead >= 0 && ahead <= 512, `${ahead} settled and not sent`)
+    assert.ok(ahead >= 0 && ahead <= 256, `${ahead} settled and not sent`)
     assert.equal(sender.inFlight, 0)
   })
 }
@@ -52,4 +52,37 @@ test('at most once: the window of the server does not count, for nobody answers'
   feed.append(300)
   sender.open(session)
   await turnsUntil(() => session.sent.length === 300)
+})
+
+test('at most once: the pace lets out what is settled, and nothing is settled that must wait', async () => {
+  const feed = new MemoryFeed()
+  const { sender, clock, session } = setUp(feed, { pace: { messagesPerSecond: 1 } })
+  feed.append(100)
+  sender.open(session)
+  await clock.pass(5_100)
+  assert.ok(session.sent.length >= 5 && session.sent.length <= 7, `${session.sent.length} sent`)
+  assert.equal(feed.spentSeqs.length, session.sent.length)
+})
+
+test('at most once: a stop waits until what is being settled is sent', async () => {
+  const feed = new MemoryFeed()
+  const { sender, session } = setUp(feed)
+  let durable: () => void = () => {}
+  feed.spend = async (records) => {
+    feed.spentSeqs.push(...records.map(({ seq }) => seq))
+    await new Promise<void>((resolve) => {
+      durable = resolve
+    })
+  }
+  feed.append(3)
+  sender.open(session)
+  await turnsUntil(() => feed.spentSeqs.length === 3)
+  const finished = sender.finish()
+  feed.append(3)
+  await turn()
+  assert.equal(session.sent.length, 0)
+  durable()
+  await finished
+  assert.deepEqual(session.seqs().flat(), [1, 2, 3])
+  assert.equal(feed.spentSeqs.length, 3, 'nothing more is taken')
 })

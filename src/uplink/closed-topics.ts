@@ -1,5 +1,6 @@
 import type { Outgoing } from './forming.ts'
 import { keptPauseMs } from './kept.ts'
+import { type Kept, nextTry, type SenderProblem } from './standstill.ts'
 
 /** Records that may wait for closed topics; with more, the uplink as a whole waits. */
 const PARKED_RECORDS_MAX = 10_000
@@ -7,7 +8,7 @@ const PARKED_RECORDS_MAX = 10_000
 const PARKED_BYTES_MAX = 8_388_608
 
 interface ClosedTopic {
-  reason: string
+  because: Kept
   /** What waits, in order. The first one is the probe. */
   waiting: Outgoing[]
   probing: boolean
@@ -20,7 +21,7 @@ interface ClosedTopic {
  * Topics the cloud takes nothing on for now (a missing permission, as a rule). What is for them waits here while the others
  * go on; after a pause one message is tried, and when it is taken all follow, in order.
  */
-export class Routes {
+export class ClosedTopics {
   readonly #closed = new Map<string, ClosedTopic>()
   readonly #random: () => number
   #records = 0
@@ -50,20 +51,22 @@ export class Routes {
     return true
   }
 
-  /** The cloud refused this message for now, and all others of its topic with it. Gives the pause in ms. */
-  refuse(message: Outgoing, because: { readonly reason: string; readonly delayMs: number | undefined; now: number }) {
+  /**
+   * The cloud refused this message for now, and all others of its topic with it. Gives the pause in ms, undefined when nothing
+   * new was learnt: refusals of what was in flight with the first.
+   */
+  refuse(message: Outgoing, because: Kept, now: number): number | undefined {
     const known = this.#closed.get(message.topic)
-    const topic = known ?? { reason: '', waiting: [], probing: false, until: 0, pauses: 0 }
+    const topic = known ?? { because, waiting: [], probing: false, until: 0, pauses: 0 }
     this.#closed.set(message.topic, topic)
-    // Refusals of what was in flight with it say nothing new.
     const isNews = !known || topic.probing
-    topic.reason = because.reason
+    topic.because = because
     topic.waiting.push(message)
     topic.waiting.sort((a, b) => a.position - b.position)
     this.#count(message, 1)
     if (!isNews) return undefined
     topic.probing = false
-    const { delayMs, now } = because
+    const { delayMs } = because
     const pauseMs = delayMs === undefined ? Number.POSITIVE_INFINITY : keptPauseMs(delayMs, topic.pauses, this.#random)
     topic.pauses += 1
     topic.until = now + pauseMs
@@ -101,19 +104,16 @@ export class Routes {
     return Number.isFinite(due) ? Math.max(0, due - now) : undefined
   }
 
-  /** For people; undefined when all topics are open. */
-  problem(now: number): string | undefined {
+  /** Undefined when all topics are open. */
+  problem(now: number): SenderProblem | undefined {
     const [first] = this.#closed
     if (!first) return undefined
-    const [name, { reason, until, probing }] = first
+    const [name, { because, until, probing }] = first
     const others = this.#closed.size > 1 ? ` and ${this.#closed.size - 1} more topics` : ''
-    const next = probing
-      ? 'being tried again'
-      : Number.isFinite(until)
-        ? `next try in ${Math.max(1, Math.round((until - now) / 1_000))} s`
-        : 'next try with a new session'
     const held = this.isFull ? ', and everything else waits for them' : ''
-    return `${reason} on ${name}${others}; ${this.#records} records wait${held}, ${next}`
+    const next = nextTry(probing ? 0 : until - now)
+    const message = `${because.reason} on ${name}${others}; ${this.#records} records wait${held}, ${next}`
+    return { code: 'topic_kept', message, ...(because.hint === undefined ? {} : { hint: because.hint }) }
   }
 
   clear(): void {

@@ -1,0 +1,39 @@
+/** Running a program, for actuators that have no driver. Its exit status says what became of the command. */
+import type { ExecTarget } from '../../command-settings.ts'
+import type { Clock } from '../../clock.ts'
+import { type AttemptResult, ended, type Target } from '../target.ts'
+import { type Ran, runProgram } from './program.ts'
+import { fill, fitRule } from './value-rule.ts'
+
+export function execTarget(settings: ExecTarget, { key, clock }: { readonly key: string; readonly clock: Clock }): Target {
+  const { program, args, timeoutMs, value: rule } = settings
+  return {
+    turn: `key ${key}`,
+    touches: [`key ${key}`],
+    isReady: () => true,
+    fit: (value) => fitRule(rule, value),
+    async apply({ command }) {
+      const filled = args.map((argument) => fill(argument, command.value))
+      return resultOf(await runProgram(program, filled, { timeoutMs, clock }))
+    },
+  }
+}
+
+function resultOf(ran: Ran): AttemptResult {
+  switch (ran.end) {
+    case 'exited':
+      if (ran.status === 0) return ended('applied')
+      return ended('failed', { reason: withLine(`exit status ${ran.status}`, ran.lastLine) })
+    case 'not_started':
+      return ran.retriable
+        ? { result: 'again', doubt: false, reason: ran.reason }
+        : ended('failed', { reason: ran.reason })
+    // Nobody knows how far it came.
+    case 'killed':
+      return ended('unknown', { reason: withLine(ran.reason, ran.lastLine) })
+  }
+}
+
+function withLine(reason: string, line: string): string {
+  return line === '' ? reason : `${reason}: ${line}`
+}
