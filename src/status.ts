@@ -135,6 +135,13 @@ export interface InboxStatus {
   readonly received: number
   /** Final states since the start, and how many commands ended in each. */
   readonly finished: Readonly<Record<string, number>>
+  /** The same by key. Commands whose key is not configured are not among them. */
+  readonly keys?: readonly {
+    readonly key: string
+    /** Waiting or applying. */
+    readonly waiting: number
+    readonly finished: Readonly<Record<string, number>>
+  }[]
   /** Repeats of a known command: answered with its outcome or just confirmed, never run. */
   readonly duplicates?: number
   /** Retained messages that were confirmed and not looked at. */

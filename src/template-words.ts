@@ -3,7 +3,7 @@
  * configuration checks a template by the same rules by which the uplink fills it.
  */
 
-interface Word {
+interface Placeholder {
   /** The kind of template it belongs to; absent: both. */
   readonly per?: 'record' | 'point'
   /** Its text is JSON, which may be more than a name or a time. */
@@ -11,7 +11,7 @@ interface Word {
 }
 
 /** What each means is in docs/formats.md. */
-const WORDS = {
+const PLACEHOLDERS = {
   id: { json: false },
   gateway: { json: false },
   epoch: { json: false },
@@ -30,31 +30,31 @@ const WORDS = {
   point: { json: false, per: 'point' },
   value: { json: true, per: 'point' },
   error: { json: true, per: 'point' },
-} as const satisfies Readonly<Record<string, Word>>
+} as const satisfies Readonly<Record<string, Placeholder>>
 
-export type TemplateWord = keyof typeof WORDS
+export type TemplatePlaceholder = keyof typeof PLACEHOLDERS
 
 export type TemplatePer = 'record' | 'point'
 
-/** A text that is sent as it is, or a word to be replaced. */
+/** A text that is sent as it is, or a placeholder to be replaced. */
 export type TemplatePart =
   | { readonly text: string }
   | {
-      readonly word: TemplateWord
+      readonly placeholder: TemplatePlaceholder
       /** It stands between double quotes. */
       readonly quoted: boolean
     }
 
 export interface TemplateReading {
   readonly parts: readonly TemplatePart[]
-  /** What stands between braces as words do and is none, without the braces. */
+  /** What stands between braces as placeholders do and is none, without the braces. */
   readonly unknown: readonly string[]
-  /** Words between double braces, which are sent as text, with one brace on either side. */
+  /** Placeholders between double braces, which are sent as text, with one brace on either side. */
   readonly literal: readonly string[]
 }
 
-/** What each word of a template becomes, before it is fitted in: JSON, or a bare text. */
-export type TemplateTexts = (word: TemplateWord) => string
+/** What each placeholder of a template becomes, before it is fitted in: JSON, or a bare text. */
+export type TemplateTexts = (placeholder: TemplatePlaceholder) => string
 
 /**
  * A name between braces or double braces. What else stands between braces (nothing, quotes, colons) is the template's own
@@ -62,16 +62,16 @@ export type TemplateTexts = (word: TemplateWord) => string
  */
 const BRACED = /\{\{([\w.$ -]+)\}\}|\{([\w.$ -]+)\}/g
 
-/** The words that a template of this kind may hold, in the order in which they are explained. */
-export function templateWords(per: TemplatePer): readonly TemplateWord[] {
-  return Object.entries(WORDS).flatMap(([name, word]: [string, Word]) =>
-    word.per === undefined || word.per === per ? [name as TemplateWord] : [],
+/** The placeholders that a template of this kind may hold, in the order in which they are explained. */
+export function templatePlaceholders(per: TemplatePer): readonly TemplatePlaceholder[] {
+  return Object.entries(PLACEHOLDERS).flatMap(([name, placeholder]: [string, Placeholder]) =>
+    placeholder.per === undefined || placeholder.per === per ? [name as TemplatePlaceholder] : [],
   )
 }
 
 /** Takes a template apart. Never fails: what is wrong with it is said in `unknown`, and goes into the text as it stands. */
 export function readTemplate(template: string, per: TemplatePer): TemplateReading {
-  const known: readonly string[] = templateWords(per)
+  const known: readonly string[] = templatePlaceholders(per)
   const parts: TemplatePart[] = []
   const unknown: string[] = []
   const literal: string[] = []
@@ -90,7 +90,7 @@ export function readTemplate(template: string, per: TemplatePer): TemplateReadin
     if (doubled !== undefined) {
       literal.push(name)
       addText(`{${name}}`)
-    } else if (known.includes(name)) parts.push({ word: name as TemplateWord, quoted: quotes.open })
+    } else if (known.includes(name)) parts.push({ placeholder: name as TemplatePlaceholder, quoted: quotes.open })
     else {
       unknown.push(name)
       addText(whole)
@@ -101,17 +101,17 @@ export function readTemplate(template: string, per: TemplatePer): TemplateReadin
 }
 
 /**
- * A template with its words replaced. Between double quotes everything is escaped as in a JSON string, so that no value can
+ * A template with its placeholders replaced. Between double quotes everything is escaped as in a JSON string, so that no value can
  * end the string it stands in; elsewhere JSON comes as JSON, a text with its quotes, and bare texts come escaped without.
  */
 export function filledTemplate(parts: readonly TemplatePart[], textOf: TemplateTexts): string {
   let text = ''
-  for (const part of parts) text += 'text' in part ? part.text : fitted(part, textOf(part.word))
+  for (const part of parts) text += 'text' in part ? part.text : fitted(part, textOf(part.placeholder))
   return text
 }
 
-function fitted({ word, quoted }: { readonly word: TemplateWord; readonly quoted: boolean }, text: string): string {
-  if (!WORDS[word].json) return escaped(text)
+function fitted({ placeholder, quoted }: { readonly placeholder: TemplatePlaceholder; readonly quoted: boolean }, text: string): string {
+  if (!PLACEHOLDERS[placeholder].json) return escaped(text)
   if (!quoted) return text
   // A string gives its inside, which is escaped already. Null is an empty text, any other JSON is text as it stands.
   if (text.startsWith('"')) return text.slice(1, -1)

@@ -30,7 +30,7 @@ interface UplinkCommon {
 export interface FilterSettings {
   /** Names of the devices whose readings and events it gets; absent: all. */
   readonly devices?: readonly string[]
-  /** Of each device's readings, the first in every period of this length (ms). Absent: all. */
+  /** Of each device's readings, in every period of this length (ms), the first with each point. Absent: all. */
   readonly thinToMs?: number
 }
 
@@ -49,7 +49,7 @@ export type FormatSettings =
   | { readonly type: 'json-flat' }
   | {
       readonly type: 'template'
-      /** With the placeholders of `uplink/template.ts`. */
+      /** With the placeholders of `template-words.ts`. */
       readonly template: string
       readonly per: 'record' | 'point'
       readonly contentType: string

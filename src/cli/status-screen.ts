@@ -127,7 +127,7 @@ function uplinkProblems(uplink: UplinkStatus, told: readonly string[]): string[]
     ...(paused ? ['paused by an operator'] : []),
     ...(problem === undefined ? [] : [`${textOf(problem)}${retry}`]),
     ...shortfalls.map(textOf),
-    ...(rejected > 0 ? [`${formatCount(rejected)} rejected by the server`] : []),
+    ...(rejected > 0 ? [`${formatCount(rejected)} rejected by the broker`] : []),
     ...(dropped > 0 ? [`${formatCount(dropped)} dropped`] : []),
   ]
 }
@@ -171,6 +171,7 @@ function inboxText(inbox: InboxStatus): string {
     `${formatCount(inbox.waiting.length)} waiting`,
     `${formatCount(inbox.received)} received`,
     ...finished.map(([state, count]) => `${formatCount(count)} ${state}`),
+    ...(inbox.repeatedWrites ? [`${formatCount(inbox.repeatedWrites)} written again`] : []),
   ].join(' · ')
 }
 
@@ -182,7 +183,7 @@ function waitingRows(inbox: InboxStatus): string[][] {
       `${key} ${value} waits: ${reason}, expires in ${formatDuration(expiresInMs)}`,
     ])
   const more = inbox.waiting.length - rows.length
-  return more > 0 ? [...rows, ['', `and ${formatNumberOf(more, 'other')}`]] : rows
+  return more > 0 ? [...rows, ['', `and ${formatNumberOf(more, 'other')}: tidegate inbox`]] : rows
 }
 
 /** The command that helps, when something is wrong. */

@@ -3,8 +3,8 @@ import {
   readTemplate,
   type TemplatePart,
   type TemplatePer,
-  type TemplateWord,
-  templateWords,
+  type TemplatePlaceholder,
+  templatePlaceholders,
 } from '../template-words.ts'
 import { nearest } from './suggest.ts'
 
@@ -20,17 +20,17 @@ interface Options {
   readonly contentType: string
 }
 
-/** Checks a template: only words that this kind of template has, and JSON where the content type says so. */
+/** Checks a template: only placeholders that this kind of template has, and JSON where the content type says so. */
 export function checkTemplate(template: string, options: Options): TemplateProblem[] {
   const { per, contentType } = options
   const { parts, unknown, literal } = readTemplate(template, per)
-  const errors = [...new Set(unknown)].map((name) => unknownWord(name, per))
+  const errors = [...new Set(unknown)].map((name) => unknownPlaceholder(name, per))
   if (errors.length === 0 && isJsonType(contentType)) errors.push(...notJson(parts, contentType))
-  const warnings = [...new Set(literal)].flatMap((name) => literalWord(name, per))
+  const warnings = [...new Set(literal)].flatMap((name) => literalPlaceholder(name, per))
   if (/\$\{\w+\}/.test(template)) {
     warnings.push({ severity: 'warning', problem: 'the $ before a placeholder is sent, too', hint: 'leave it out' })
   }
-  if (errors.length === 0 && warnings.length === 0 && !parts.some((part) => 'word' in part)) {
+  if (errors.length === 0 && warnings.length === 0 && !parts.some((part) => 'placeholder' in part)) {
     const problem = 'the template holds no placeholder, so every message is the same'
     warnings.push({ severity: 'warning', problem, hint: `there are ${list(per)}` })
   }
@@ -42,11 +42,11 @@ function isJsonType(contentType: string): boolean {
   return /[/+]json\s*(;|$)/i.test(contentType)
 }
 
-function unknownWord(name: string, per: TemplatePer): TemplateProblem {
+function unknownPlaceholder(name: string, per: TemplatePer): TemplateProblem {
   const other = per === 'record' ? 'point' : 'record'
-  const otherWords: readonly string[] = templateWords(other)
-  if (otherWords.includes(name)) return { severity: 'error', problem: `{${name}} needs per: ${other}` }
-  const meant = nearest(name, templateWords(per))
+  const others: readonly string[] = templatePlaceholders(other)
+  if (others.includes(name)) return { severity: 'error', problem: `{${name}} needs per: ${other}` }
+  const meant = nearest(name, templatePlaceholders(per))
   const suggestion = meant === undefined ? '' : `; did you mean {${meant}}?`
   const allowed = meant === undefined ? `allowed: ${list(per)}; ` : ''
   return {
@@ -57,8 +57,8 @@ function unknownWord(name: string, per: TemplatePer): TemplateProblem {
 }
 
 /** Other tools write double braces around what is replaced. */
-function literalWord(name: string, per: TemplatePer): TemplateProblem[] {
-  const meant = nearest(name, templateWords(per))
+function literalPlaceholder(name: string, per: TemplatePer): TemplateProblem[] {
+  const meant = nearest(name, templatePlaceholders(per))
   if (meant === undefined) return []
   const problem = `{{${name}}} is sent as the text {${name}}`
   return [{ severity: 'warning', problem, hint: `write {${meant}} for what it stands for` }]
@@ -68,12 +68,12 @@ function literalWord(name: string, per: TemplatePer): TemplateProblem[] {
  * What a reading may bring. Where null and an empty object stand alone, every value does: so a template that gives JSON with
  * both samples gives it always. The first is there to be shown.
  */
-const SAMPLES: readonly Partial<Readonly<Record<TemplateWord, string>>>[] = [
+const SAMPLES: readonly Partial<Readonly<Record<TemplatePlaceholder, string>>>[] = [
   { value: '61.3', values: '{"supply_temp":61.3}', errors: '{"setpoint":"timeout"}', error: 'null' },
   { value: 'null', values: '{}', errors: '{}', error: 'null' },
 ]
 
-const COMMON: Partial<Readonly<Record<TemplateWord, string>>> = {
+const COMMON: Partial<Readonly<Record<TemplatePlaceholder, string>>> = {
   id: 'plant7-gw01/17-3f9a2c/184467',
   gateway: 'plant7-gw01',
   epoch: '17-3f9a2c',
@@ -92,7 +92,7 @@ const COMMON: Partial<Readonly<Record<TemplateWord, string>>> = {
 
 function notJson(parts: readonly TemplatePart[], contentType: string): TemplateProblem[] {
   for (const sample of SAMPLES) {
-    const text = filledTemplate(parts, (word) => sample[word] ?? COMMON[word] ?? '')
+    const text = filledTemplate(parts, (placeholder) => sample[placeholder] ?? COMMON[placeholder] ?? '')
     try {
       JSON.parse(text)
     } catch {
@@ -109,7 +109,7 @@ function notJson(parts: readonly TemplatePart[], contentType: string): TemplateP
 }
 
 function list(per: TemplatePer): string {
-  return templateWords(per)
-    .map((word) => `{${word}}`)
+  return templatePlaceholders(per)
+    .map((placeholder) => `{${placeholder}}`)
     .join(', ')
 }

@@ -197,6 +197,11 @@ export class Inbox {
       waiting: this.waiting(),
       received: this.#received,
       finished: { ...this.#finished },
+      keys: [...this.#keys.values()].map(({ rules, live, finished }) => ({
+        key: rules.key,
+        waiting: live.length,
+        finished: { ...finished },
+      })),
       duplicates: this.#duplicates,
       retainedIgnored: this.#retainedIgnored,
       repeatedWrites: this.#applier.repeatedWrites,
@@ -233,6 +238,7 @@ export class Inbox {
     for (const { command, repeated } of decision.outcomes) {
       if (repeated) continue
       this.#count(command.state, 1)
+      this.#keys.get(command.key)?.count(command.state)
       this.#log(command)
     }
     this.#applier.wake()

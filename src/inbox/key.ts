@@ -34,6 +34,8 @@ export class CommandKey {
   readonly settings: CommandSettings
   readonly target: Target
   readonly rules: KeyRules
+  /** Final states since the start, and how many of its commands ended in each. */
+  readonly finished: Record<string, number> = {}
   readonly #host: KeyHost
   readonly #lane: Lane<Step, boolean>
   #state: KeyState = { live: [] }
@@ -55,6 +57,10 @@ export class CommandKey {
 
   get highest(): Highest | undefined {
     return this.#state.highest
+  }
+
+  count(state: string): void {
+    this.finished[state] = (this.finished[state] ?? 0) + 1
   }
 
   /** Stores what is under way, and the highest version. */

@@ -137,8 +137,7 @@ export class Attendant {
     if (!append || !this.#outage.isReportDue || feed.hasLate()) return
     const report = this.#outage.take(this.#counts())
     if (!report) return
-    const { name, delivery } = this.#settings
-    append(outageRecord(report, { uplink: name, sendsAgain: delivery === 'at_least_once', mono: clock.mono() }))
+    append(outageRecord(report, { uplink: this.#settings.name, mono: clock.mono() }))
   }
 
   #counts(): OutageCounts {
@@ -159,5 +158,5 @@ export class Attendant {
 }
 
 function tooLarge(bytes: number, bytesMax: number): Fate {
-  return { fate: 'rejected', reason: `packet too large: ${bytes} bytes, the server allows ${bytesMax}` }
+  return { fate: 'rejected', reason: `packet too large: ${bytes} bytes, the broker allows ${bytesMax}` }
 }

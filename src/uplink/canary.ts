@@ -86,7 +86,7 @@ export class Canary {
     this.#awaited = undefined
     this.#problem = {
       reason: 'canary_refused',
-      detail: `the server does not take the canary on ${topic}: ${fate.reason}`,
+      detail: `the broker does not take the canary on ${topic}: ${fate.reason}`,
       hint: 'allow the gateway to publish there, or leave out commands.canary; whether commands arrive is not known',
     }
   }
@@ -101,7 +101,7 @@ export class Canary {
     this.#problem = {
       reason: 'canary_lost',
       detail: `the canary sent to ${topic} did not come back over ${subscribe} within ${waited}: the queue takes no messages or nobody delivers them, so commands may not arrive either`,
-      hint: 'see that message queues are enabled on the server, that the topic filter of the queue matches the canary, and that the key expression finds a key in it',
+      hint: 'see that message queues are enabled on the broker, that the topic filter of the queue matches the canary, and that the key expression finds a key in it',
     }
   }
 

@@ -137,30 +137,30 @@ const SHORT: Readonly<Record<number, string>> = {
 
 /** MQTT 5 CONNACK other than success. `said` is the server's reason string, for humans only. */
 export function connackClosed(code: number, said?: string): Closed {
-  return closed(code, 'the server refused the connection', said)
+  return closed(code, 'the broker refused the connection', said)
 }
 
 /** MQTT 5 DISCONNECT sent by the server. 0x00 is a normal end, for whatever reason. */
 export function disconnectClosed(code: number, said?: string): Closed {
-  if (code === 0) return { reason: 'closed', detail: 'the server ended the connection', hurry: 'soon' }
-  return closed(code, 'the server ended the connection', said)
+  if (code === 0) return { reason: 'closed', detail: 'the broker ended the connection', hurry: 'soon' }
+  return closed(code, 'the broker ended the connection', said)
 }
 
 /** What to do about a refused subscription. */
 const SUBSCRIBE_HINTS: Readonly<Record<number, string>> = {
   135: 'allow the gateway to subscribe there, or correct commands.subscribe',
-  143: 'correct commands.subscribe: the server does not take this filter',
-  151: 'raise the limit of subscriptions or of queues on the server',
-  158: 'this server has no shared subscriptions: write the filter without $share',
-  162: 'this server has no wildcards in subscriptions: write the topic in full',
+  143: 'correct commands.subscribe: the broker does not take this filter',
+  151: 'raise the limit of subscriptions or of queues on the broker',
+  158: 'this broker has no shared subscriptions: write the filter without $share',
+  162: 'this broker has no wildcards in subscriptions: write the topic in full',
 }
 
 /** SUBACK with a failure code, of MQTT 5 or 3.1.1 (only 0x80): no commands come, but records go. */
 export function subackShortfall(code: number, filter: string): Shortfall {
   return {
     reason: `subscribe_${code}`,
-    detail: `the server refused the subscription to ${filter}: ${codeName(code)}`,
-    hint: SUBSCRIBE_HINTS[code] ?? 'see what the server allows this user to subscribe to (commands.subscribe)',
+    detail: `the broker refused the subscription to ${filter}: ${codeName(code)}`,
+    hint: SUBSCRIBE_HINTS[code] ?? 'see what the broker allows this user to subscribe to (commands.subscribe)',
   }
 }
 
@@ -176,7 +176,7 @@ export function returnCodeClosed(code: number): Closed {
   ]
   return {
     reason: `refused_${code}`,
-    detail: `the server refused the connection: ${names[code] ?? 'unknown reason'} (${code})`,
+    detail: `the broker refused the connection: ${names[code] ?? 'unknown reason'} (${code})`,
     hurry: code === 3 ? 'soon' : 'slow',
   }
 }

@@ -5,6 +5,9 @@ export const FOUR_BYTES_MAX = 0xffff_ffff
 /** Section 1.5.4: strings have a length of two bytes. */
 const STRING_BYTES_MAX = 65_535
 
+/** Section 2.1: one byte of type, four of length. */
+export const FIXED_HEADER_BYTES_MAX = 5
+
 /** A string with its length before it. Throws RangeError for one that is too long. */
 export function encodeString(text: string): Uint8Array {
   const value = Buffer.from(text, 'utf8')

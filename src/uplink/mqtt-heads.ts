@@ -1,9 +1,7 @@
-import { encodeString, lengthBytes, writeLength } from './mqtt-bytes.ts'
+import { encodeString, FIXED_HEADER_BYTES_MAX, lengthBytes, writeLength } from './mqtt-bytes.ts'
 import { encodeProperties, encodeTopicAlias, TOPIC_ALIAS_BYTES } from './mqtt-properties.ts'
 import type { Message, MessageProperties } from './transport.ts'
 
-/** Fixed header at most: one byte of type, four of length. */
-export const FIXED_HEADER_BYTES_MAX = 5
 export const PACKET_ID_BYTES = 2
 /** Topics remembered in encoded form, and topics that get an alias. */
 const TOPICS_MAX = 4_096

@@ -1,5 +1,5 @@
-import { lengthBytes, writeLength } from './mqtt-bytes.ts'
-import { FIXED_HEADER_BYTES_MAX, type Head, Heads, type HeadTerms, headBytes, PACKET_ID_BYTES } from './mqtt-heads.ts'
+import { FIXED_HEADER_BYTES_MAX, lengthBytes, writeLength } from './mqtt-bytes.ts'
+import { type Head, Heads, type HeadTerms, headBytes, PACKET_ID_BYTES } from './mqtt-heads.ts'
 import { idPropertyBytes, writeIdProperty } from './mqtt-properties.ts'
 import type { Message } from './transport.ts'
 

@@ -134,7 +134,7 @@ export class MqttSession implements Session {
     this.#acknowledged = true
     entry.onFate(pubackFate(code, said), entry.message)
     if (code === PACKET_ID_IN_USE) {
-      const detail = `the server answered a publish with ${codeName(code)}: the two sides disagree on the session`
+      const detail = `the broker answered a publish with ${codeName(code)}: the two sides disagree on the session`
       this.#options.end({ reason: 'session_mismatch', detail, hurry: 'soon' })
       this.#stream.destroy()
     }

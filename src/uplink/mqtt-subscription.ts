@@ -35,7 +35,7 @@ export class Subscription {
   beginIn(delayMs: number): void {
     this.#shortfall = {
       reason: 'subscribe_cut',
-      detail: `the server ends the connection when we subscribe to ${this.#filter}`,
+      detail: `the broker ends the connection when we subscribe to ${this.#filter}`,
       hint: 'allow the gateway to subscribe there, or correct commands.subscribe; no commands come meanwhile',
     }
     this.#timer = setTimeout(() => void this.begin(), delayMs)
@@ -62,7 +62,7 @@ export class Subscription {
       return code === 0 ? onlyOnce(this.#filter) : undefined
     } catch (error) {
       const detail = `the subscription to ${this.#filter} failed: ${messageOf(error)}`
-      return { reason: 'subscribe', detail, hint: 'the log of the server says more; no commands come meanwhile' }
+      return { reason: 'subscribe', detail, hint: 'the log of the broker says more; no commands come meanwhile' }
     }
   }
 }
@@ -72,7 +72,7 @@ const GRANTED_QOS_0 = 'subscribe_qos_0'
 function onlyOnce(filter: string): Shortfall {
   return {
     reason: GRANTED_QOS_0,
-    detail: `the server sends what comes on ${filter} at QoS 0 only: a command that is lost on the way is lost`,
-    hint: 'allow QoS 1 for this subscription on the server',
+    detail: `the broker sends what comes on ${filter} at QoS 0 only: a command that is lost on the way is lost`,
+    hint: 'allow QoS 1 for this subscription on the broker',
   }
 }

@@ -56,15 +56,15 @@ function shortfallsOf(server: ServerTerms, settings: MqttSettings): Shortfall[] 
   if (server.retainAvailable === false && Object.values(surface).some((topic) => topic !== undefined)) {
     shortfalls.push({
       reason: 'no_retain',
-      detail: 'the server keeps no retained messages: who subscribes later sees nothing until the next change',
-      hint: 'allow retained messages on the server, or switch the surface topics off',
+      detail: 'the broker keeps no retained messages: who subscribes later sees nothing until the next change',
+      hint: 'allow retained messages on the broker, or switch the surface topics off',
     })
   }
   if (server.maximumQoS === 0) {
     shortfalls.push({
       reason: 'no_qos_1',
-      detail: 'the server takes messages at QoS 0 only: it acknowledges nothing',
-      hint: 'allow QoS 1 on the server',
+      detail: 'the broker takes messages at QoS 0 only: it acknowledges nothing',
+      hint: 'allow QoS 1 on the broker',
     })
   }
   const asked = sessionExpirySeconds(settings)
@@ -72,8 +72,8 @@ function shortfallsOf(server: ServerTerms, settings: MqttSettings): Shortfall[] 
   if (commands && given !== undefined && given < asked) {
     shortfalls.push({
       reason: 'session_expiry',
-      detail: `the server keeps our session for ${given} s, not ${asked} s: commands for a gateway that is away longer are lost`,
-      hint: 'raise the limit on the server, or lower session_expiry',
+      detail: `the broker keeps our session for ${given} s, not ${asked} s: commands for a gateway that is away longer are lost`,
+      hint: 'raise the limit on the broker, or lower session_expiry',
     })
   }
   return shortfalls
@@ -84,9 +84,9 @@ export function unusable(server: ServerTerms, { delivery }: Pick<MqttSettings, '
   if (server.maximumQoS !== 0 || delivery === 'at_most_once') return undefined
   return {
     reason: 'no_qos_1',
-    detail: `the server announced: ${codeName(0x9b)}; it takes messages at QoS 0 only, so none would ever be acknowledged`,
+    detail: `the broker announced: ${codeName(0x9b)}; it takes messages at QoS 0 only, so none would ever be acknowledged`,
     hurry: 'slow',
-    hint: 'allow QoS 1 on the server; or, if records may get lost on the way, write delivery: at_most_once',
+    hint: 'allow QoS 1 on the broker; or, if records may get lost on the way, write delivery: at_most_once',
   }
 }
 

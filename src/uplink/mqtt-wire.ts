@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream'
+import { FIXED_HEADER_BYTES_MAX } from './mqtt-bytes.ts'
 
 /** PUBACK without flags (MQTT 5.0 section 2.1). */
 const PUBACK = 0x40
@@ -10,8 +11,6 @@ const PUBLISH = 0x30
 const QOS_BITS = 0x06
 const QOS_2 = 0x04
 const NOTHING = new Uint8Array(0)
-/** Type and remaining length (four bytes at most) of any packet. */
-const FIXED_HEADER_BYTES_MAX = 5
 
 export interface WireHandlers {
   /** The server has taken the message with this packet id (code 0x00 or 0x10). */

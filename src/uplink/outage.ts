@@ -85,12 +85,12 @@ export class Outage {
 }
 
 /**
- * The event by which the cloud is told. What had no answer is sent a second time (`duplicates`); by an uplink that sends
- * nothing twice it is not, so nobody knows whether it arrived (`unconfirmed`).
+ * The event by which the cloud is told. What had no answer is sent a second time (`duplicates`). An uplink that sends at most
+ * once waits for no answers: there it is 0, and what was lost on the way nobody can tell.
  */
 export function outageRecord(
   report: OutageReport,
-  to: { readonly uplink: string; readonly sendsAgain: boolean; readonly mono: number },
+  to: { readonly uplink: string; readonly mono: number },
 ): NewRecord {
   const { reason, cuts, durationMs, late, unanswered, missing } = report
   const fields = {
@@ -99,8 +99,7 @@ export function outageRecord(
     cuts,
     duration_ms: Math.round(durationMs),
     late,
-    duplicates: to.sendsAgain ? unanswered : 0,
-    ...(to.sendsAgain ? {} : { unconfirmed: unanswered }),
+    duplicates: unanswered,
     missing,
   }
   return { kind: 'event', source: '', body: JSON.stringify(fields).slice(1, -1), to: to.uplink, mono: to.mono }

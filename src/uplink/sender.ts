@@ -297,7 +297,7 @@ export class Sender {
       return
     }
     const bytes = session.packetBytes(message)
-    this.#refusals.reject(message, `packet too large: ${bytes} bytes, the server allows ${session.packetBytesMax}`)
+    this.#refusals.reject(message, `packet too large: ${bytes} bytes, the broker allows ${session.packetBytesMax}`)
   }
 
   readonly #onFate = (fate: Fate, message: Outgoing): void => {

@@ -41,7 +41,7 @@ export class Standstill {
     this.#until = now + pauseMs
     const isNews = this.#because === undefined
     this.#because = { fate, topic }
-    return isNews ? `the cloud does not take records now: ${reason}, ${nextTry(pauseMs)}` : undefined
+    return isNews ? `the broker does not take records now: ${reason}, ${nextTry(pauseMs)}` : undefined
   }
 
   /** ms until it is over; 0: nothing stands still. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { SurfaceSettings } from '../uplink-settings.ts'
+import { topicLevel } from './topics.ts'
 import type { Fate, Message, Shortfall } from './transport.ts'
 
 /** What is said on the topics beside the records, as JSON texts, as it is now. */
@@ -57,8 +58,9 @@ export class Surface {
   /** Sessions in a row that ended before all was answered. */
   #cuts = 0
   #silentUntil = 0
-  /** They do not change while the agent runs. */
+  /** They do not change while the agent runs, so they are made once a session and not with every look. */
   #devices = ''
+  #info = ''
   #healthAt = 0
   #verdicts = ''
   #leaving: ((isTaken: boolean) => void) | undefined
@@ -76,7 +78,9 @@ export class Surface {
     this.#said.clear()
     this.#refused.clear()
     this.#healthAt = Number.NEGATIVE_INFINITY
-    this.#devices = this.#topics.devices === undefined ? '' : this.#parts.content.devices(this.#parts.devices)
+    const { devices, info } = this.#topics
+    this.#devices = devices === undefined ? '' : this.#parts.content.devices(this.#parts.devices)
+    this.#info = info === undefined ? '' : this.#parts.content.info()
     this.look()
   }
 
@@ -106,7 +110,7 @@ export class Surface {
     const { content } = this.#parts
     if (state !== undefined) this.#say(state, ONLINE)
     if (devices !== undefined) this.#say(devices, this.#devices)
-    if (info !== undefined) this.#say(info, content.info())
+    if (info !== undefined) this.#say(info, this.#info)
     if (availability !== undefined) {
       for (const { device, text } of content.availability()) {
         if (this.#wanted?.has(device) ?? true) this.#say(topicFor(availability, device), text)
@@ -146,8 +150,8 @@ export class Surface {
     if (this.#isSilent) {
       return {
         reason: 'surface_withheld',
-        detail: `${CUTS_MAX} sessions in a row ended before the server took what the gateway tells of itself: it is left out for an hour`,
-        hint: 'the server seems to end the connection over it: allow the gateway to publish these topics, or set "surface: false"; records are not affected',
+        detail: `${CUTS_MAX} sessions in a row ended before the broker took what the gateway tells of itself: it is left out for an hour`,
+        hint: 'the broker seems to end the connection over it: allow the gateway to publish these topics, or set "surface: false"; records are not affected',
       }
     }
     const [first] = this.#refused
@@ -157,7 +161,7 @@ export class Surface {
     const named = topics.slice(0, REFUSED_NAMED_MAX).join(', ')
     return {
       reason: 'surface_refused',
-      detail: `the server does not take what the gateway tells of itself on ${named}${more > 0 ? ` and ${more} more` : ''}: ${first[1].reason}`,
+      detail: `the broker does not take what the gateway tells of itself on ${named}${more > 0 ? ` and ${more} more` : ''}: ${first[1].reason}`,
       hint: 'allow the gateway to publish there, or switch it off under "surface" of the uplink; records are not affected',
     }
   }
@@ -192,7 +196,6 @@ export class Surface {
   }
 }
 
-/** Wildcards and NUL are not allowed in a topic name (MQTT 5.0 section 4.7.1), a slash would add a level. */
 function topicFor(template: string, device: string): string {
-  return template.replaceAll('{device}', () => device.replace(/[+#/\0]/g, '_'))
+  return template.replaceAll('{device}', () => topicLevel(device))
 }

@@ -1,5 +1,5 @@
 import { type Sample, type StoredRecord, valueJson } from '../model.ts'
-import { filledTemplate, readTemplate, type TemplatePer, type TemplateWord } from '../template-words.ts'
+import { filledTemplate, readTemplate, type TemplatePer, type TemplatePlaceholder } from '../template-words.ts'
 import { recordText } from './envelope.ts'
 
 /** What one message of a template is about: a reading, or one point of it. */
@@ -19,13 +19,13 @@ export interface Template {
 export function templateOf(template: string, per: TemplatePer): Template {
   const { parts } = readTemplate(template, per)
   return {
-    tellsErrors: parts.some((part) => 'word' in part && part.word === 'error'),
-    text: (subject) => filledTemplate(parts, (word) => textOf(word, subject)),
+    tellsErrors: parts.some((part) => 'placeholder' in part && part.placeholder === 'error'),
+    text: (subject) => filledTemplate(parts, (placeholder) => textOf(placeholder, subject)),
   }
 }
 
-function textOf(word: TemplateWord, { record, samples }: TemplateSubject): string {
-  switch (word) {
+function textOf(placeholder: TemplatePlaceholder, { record, samples }: TemplateSubject): string {
+  switch (placeholder) {
     case 'id':
       return `${record.idPrefix}${record.seq}`
     case 'gateway':

@@ -42,11 +42,14 @@ function remembered(made: Map<string, string>, name: string, make: () => string)
 function filled(template: string, names: Readonly<Record<string, string>>): string {
   return template.replace(/\{(\w+)\}/g, (whole, placeholder: string) => {
     const name = names[placeholder]
-    return name === undefined ? whole : level(name)
+    return name === undefined ? whole : topicLevel(name)
   })
 }
 
-/** Wildcards and NUL are not allowed in a topic name (MQTT 5.0 section 4.7.1), a slash would add a level. */
-function level(name: string): string {
+/**
+ * A name as one level of a topic: wildcards and NUL are not allowed in a topic name (MQTT 5.0 section 4.7.1), a slash would
+ * add a level.
+ */
+export function topicLevel(name: string): string {
   return name.replace(/[+#/\0]/g, '_')
 }

@@ -3,7 +3,13 @@
  *
  * A transport connects, a session publishes and hands over deliveries, and reports that it closed. Neither of them
  * loops, retries, waits, counts or logs: the session loop (`uplink.ts`), the sender and the receiver do that once for all
- * transports.
+ * transports. There are two exceptions, because nobody else can know:
+ *
+ * - A session asks again, every few minutes, for a subscription that was refused. Ending the session for it would hold up
+ *   the records, and the loop knows sessions only.
+ * - A transport may remember from one connection to the next what a cloud turned out not to take although it had announced
+ *   it (sizes, messages in flight, topic aliases, a subscription that ends the connection) and which of its servers comes
+ *   next. Else every session would end at the same place again. It shows in `windowMax`, `packetBytesMax` and `shortfalls`.
  */
 
 /** One message to publish. */

@@ -6,6 +6,7 @@ import type { UplinkSettings } from '../uplink-settings.ts'
 import { Attendant } from './attendant.ts'
 import type { Feed } from './feed.ts'
 import { pauseMs, STABLE_AFTER_MS } from './pause.ts'
+import { present } from './present.ts'
 import { Receiver } from './receiver.ts'
 import { Sender } from './sender.ts'
 import type { SurfaceContent } from './surface.ts'
@@ -62,7 +63,7 @@ const SHORT_SESSIONS = 2
 const PAUSE_SPREAD = 0.25
 
 /** The server tells for us that we are gone (the will), as after any end but `STOPPED`. */
-const STOPPED_UNHEARD: Closed = { ...STOPPED, detail: 'the gateway stops, and the server did not take its goodbye' }
+const STOPPED_UNHEARD: Closed = { ...STOPPED, detail: 'the gateway stops, and the broker did not take its goodbye' }
 
 /**
  * The session loop of one uplink: connect, run a session until it ends, pause, again. The same for every transport.
@@ -307,9 +308,4 @@ export class Uplink {
 
 function problemOf({ reason, detail, hint }: Shortfall): NonNullable<UplinkStatus['problem']> {
   return { code: reason, message: detail, ...present('hint', hint) }
-}
-
-/** The member, unless it has no value. */
-function present<Name extends string, Value>(name: Name, value: Value | undefined): { [N in Name]?: Value } {
-  return value === undefined ? {} : ({ [name]: value } as { [N in Name]?: Value })
 }

@@ -23,7 +23,7 @@ test('what came is listed, shown and counted, by the agent and from the file it 
     const screen = await inbox()
     assert.equal(screen.status, 0)
     assert.match(screen.stdout, /^KEY +waiting {2}applied {2}refused {2}superseded {2}version {2}what it does\n/)
-    assert.match(screen.stdout, /\ntarget {2}c-7 {3}20 {5}\S+ \S+ {2}superseded: by c-8; version 7 is not above 8\n/)
+    assert.match(screen.stdout, /\ntarget +c-7 +20 +\S+ \S+ +superseded: by c-8; version 7 is not above 8\n/)
     assert.match(screen.stderr, note)
     const lines = (await inbox('ls', '--limit', '2')).stdout.trimEnd().split('\n')
     assert.equal(lines.length, 3)

@@ -94,7 +94,7 @@ test('what is paused, given up or rejected is said in words, with the command th
     'cloud   PAUSED        7       -   2.0    2.0       41 s',
     '  ! paused by an operator; to go on: tidegate outbox resume cloud',
     '  ! 1 682 records given up by a limit or by hand',
-    '  ! 1 record rejected by the server: tidegate outbox rejected',
+    '  ! 1 record rejected by the broker: tidegate outbox rejected',
   ])
 })
 

@@ -95,7 +95,7 @@ test('an uplink that is down is in capitals, with backlog, age and reason', () =
 
 test('what was given up is on the screen even while the uplink is online', () => {
   const row = rowOf(statusOf({ uplinks: [uplinkOf({ dropped: 7, rejected: 1200 })] }), 'cloud')
-  assert.match(row, /! 1 200 rejected by the server; 7 dropped$/)
+  assert.match(row, /! 1 200 rejected by the broker; 7 dropped$/)
 })
 
 test('how an uplink sends stands with its type, and what it cannot do stands in its row', () => {
@@ -127,9 +127,10 @@ test('waiting commands are listed with their expiry, and many are counted', () =
     reason: 'device offline',
     expiresInMs: 1_260_000,
   }))
-  const lines = statusScreen(statusOf({ inbox: { waiting, received: 5, finished: {} } }))
+  const lines = statusScreen(statusOf({ inbox: { waiting, received: 5, finished: {}, repeatedWrites: 2 } }))
+  assert.ok(lines.includes('INBOX   5 waiting · 5 received · 2 written again'))
   assert.ok(lines.includes('        a 55 waits: device offline, expires in 21 min'))
-  assert.ok(lines.includes('        and 2 others'))
+  assert.ok(lines.includes('        and 2 others: tidegate inbox'))
 })
 
 test('a failing disk and a recovered database are told with the outbox', () => {

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { loadSettings } from '../../src/config/load.ts'
 import { readingRecord } from '../../src/lastvalue/record.ts'
-import { type TemplatePer, templateWords } from '../../src/template-words.ts'
+import { type TemplatePer, templatePlaceholders } from '../../src/template-placeholders.ts'
 import { recordText } from '../../src/uplink/envelope.ts'
 import { formatOf } from '../../src/uplink/formats.ts'
 import { record } from '../support/feed.ts'
@@ -66,20 +66,20 @@ test('every recipe gives the messages below it', (t) => {
   }
 })
 
-test('the table of words has every word, where it is allowed, and what it gives', () => {
+test('the table of placeholders has every placeholder, where it is allowed, and what it gives', () => {
   const rows = [...page.matchAll(/^\| `\{(\w+)\}` \| (both|record|point) \| .* \| `(.*)` \|$/gm)]
-  const wordsOf = (per: TemplatePer) =>
-    rows.flatMap(([, word, where]) => (where === 'both' || where === per ? [word] : []))
-  assert.deepEqual(wordsOf('record'), templateWords('record'))
-  assert.deepEqual(wordsOf('point'), templateWords('point'))
-  for (const [, word, where, shown] of rows) {
+  const placeholdersOf = (per: TemplatePer) =>
+    rows.flatMap(([, placeholder, where]) => (where === 'both' || where === per ? [placeholder] : []))
+  assert.deepEqual(placeholdersOf('record'), templatePlaceholders('record'))
+  assert.deepEqual(placeholdersOf('point'), templatePlaceholders('point'))
+  for (const [, placeholder, where, shown] of rows) {
     const settings = {
       type: 'template',
-      template: `{${word}}`,
+      template: `{${placeholder}}`,
       per: where === 'point' ? 'point' : 'record',
       contentType: 'text/plain',
     } as const
     const [piece] = formatOf(settings, { data: 'd', event: 'e', result: 'r' }).pieces(example)
-    assert.equal(piece?.payload, shown, word)
+    assert.equal(piece?.payload, shown, placeholder)
   }
 })

@@ -82,5 +82,5 @@ function status() {
 
 function outage(): string {
   const report = { reason: 'tcp', cuts: 1, durationMs: 41_250, late: 86, unanswered: 3, missing: 0 }
-  return outageRecord(report, { uplink: 'cloud', sendsAgain: true, mono: 0 }).body
+  return outageRecord(report, { uplink: 'cloud', mono: 0 }).body
 }

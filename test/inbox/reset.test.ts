@@ -97,6 +97,10 @@ describe('cancel', () => {
       all.commands.map(({ key, state }) => `${key} ${state}`),
       ['setpoint cancelled', 'jobs cancelled'],
     )
+    assert.deepEqual(site.inbox.status().keys, [
+      { key: 'setpoint', waiting: 0, finished: { superseded: 1, cancelled: 1 } },
+      { key: 'jobs', waiting: 1, finished: { cancelled: 1 } },
+    ])
     const { commands } = await desk().commands({ states: ['waiting'] })
     assert.deepEqual(
       commands.map(({ id, waitsFor }) => [id, waitsFor]),

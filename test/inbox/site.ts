@@ -168,8 +168,9 @@ class TestDevices implements Devices {
     return this.online.has(device)
   }
 
-  async write(device: string, point: string, value: Value): Promise<void> {
+  async write(device: string, point: string, value: Value, isWanted = () => true): Promise<void> {
     this.attempts += 1
+    if (!isWanted()) throw new WriteFailure('expired', 'no', true)
     if (!this.online.has(device)) throw new WriteFailure('timeout', 'maybe', true)
     const manner = this.manners.shift() ?? 'ok'
     if (manner === 'ok' || manner.endsWith('_done')) {
@@ -184,8 +185,8 @@ class TestDevices implements Devices {
   }
 
   /** Like a write of a point that is called `text`. */
-  async send(device: string, text: string): Promise<void> {
-    await this.write(device, 'text', text)
+  async send(device: string, text: string, isWanted = () => true): Promise<void> {
+    await this.write(device, 'text', text, isWanted)
   }
 
   async read(device: string, points: readonly string[]): Promise<readonly Value[]> {
@@ -340,8 +341,9 @@ export class Site {
     const never = new Promise<never>(() => {})
     return {
       isOnline: (device) => devices.isOnline(device),
-      write: (device, point, value) => (generation.dead ? never : devices.write(device, point, value)),
-      send: (device, text) => (generation.dead ? never : devices.send(device, text)),
+      write: (device, point, value, isWanted) =>
+        generation.dead ? never : devices.write(device, point, value, isWanted),
+      send: (device, text, isWanted) => (generation.dead ? never : devices.send(device, text, isWanted)),
       read: (device, points) => (generation.dead ? never : devices.read(device, points)),
     }
   }

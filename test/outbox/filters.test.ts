@@ -35,12 +35,12 @@ describe('a filter', () => {
   test('wants readings and events of its devices, and whatever is not of a device', () => {
     const filter = new RecordFilter({ devices: ['meter'] })
     const table: [Parameters<RecordFilter['wants']>[0], boolean][] = [
-      [{ kind: 'data', source: 'meter' }, true],
-      [{ kind: 'data', source: 'pump' }, false],
-      [{ kind: 'event', source: 'meter' }, true],
-      [{ kind: 'event', source: 'pump' }, false],
-      [{ kind: 'event', source: '' }, true],
-      [{ kind: 'outcome', source: 'pump-setpoint' }, true],
+      [{ kind: 'data', source: 'meter', body: '' }, true],
+      [{ kind: 'data', source: 'pump', body: '' }, false],
+      [{ kind: 'event', source: 'meter', body: '' }, true],
+      [{ kind: 'event', source: 'pump', body: '' }, false],
+      [{ kind: 'event', source: '', body: '' }, true],
+      [{ kind: 'outcome', source: 'pump-setpoint', body: '' }, true],
     ]
     for (const [record, wanted] of table) assert.equal(filter.wants(record, 0), wanted, JSON.stringify(record))
   })
@@ -48,7 +48,8 @@ describe('a filter', () => {
   test('thins the readings of each device to the first of every period of the wall clock', () => {
     const filter = new RecordFilter({ thinToMs: 60_000 })
     const minute = Date.UTC(2026, 10, 21, 6, 30)
-    const wanted = (atMs: number, source = 'meter') => filter.wants({ kind: 'data', source }, minute + atMs)
+    const wanted = (atMs: number, source = 'meter') =>
+      filter.wants({ kind: 'data', source, body: '"values":{"n":1}' }, minute + atMs)
     assert.deepEqual(
       [59_000, 59_999, 60_000, 61_000, 119_999, 120_000].map((at) => wanted(at)),
       [true, false, true, false, false, true],
@@ -56,7 +57,27 @@ describe('a filter', () => {
     assert.equal(wanted(120_000, 'pump'), true)
     // The clock is set back: another period, however often that happens.
     assert.equal(wanted(60_000), true)
-    assert.equal(filter.wants({ kind: 'event', source: 'meter' }, minute), true)
+    assert.equal(filter.wants({ kind: 'event', source: 'meter', body: '' }, minute), true)
+  })
+
+  test('a point that is read seldom is not lost behind one that is read often, nor a value behind an error', () => {
+    const filter = new RecordFilter({ thinToMs: 60_000 })
+    const minute = Date.UTC(2026, 10, 21, 6, 30)
+    const table: [atMs: number, body: string, wanted: boolean][] = [
+      [1_000, '"values":{"power":1}', true],
+      [2_000, '"values":{"power":2}', false],
+      [3_000, '"values":{"power":3,"energy":7}', true],
+      [4_000, '"values":{"power":4},"errors":{"setpoint":"timeout"}', true],
+      [5_000, '"errors":{"power":"timeout","setpoint":"timeout"}', false],
+      [6_000, '"values":{"setpoint":55}', true],
+      [7_000, '"errors":{"setpoint":"timeout"}', false],
+      [8_000, '"values":{"energy":9007199254740993}', false],
+      [61_000, '"values":{"power":5}', true],
+    ]
+    for (const [at, body, wanted] of table) {
+      const record = { kind: 'data', source: 'meter', body: `"device":"meter",${body}` } as const
+      assert.equal(filter.wants(record, minute + at), wanted, body)
+    }
   })
 })
 

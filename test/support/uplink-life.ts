@@ -106,7 +106,7 @@ class Life {
   }
 
   async #reach(fact: () => boolean, what: string): Promise<void> {
-    await until(fact, { what, timeoutMs: 20_000 }).catch((error: Error) => {
+    await until(fact, { what, timeoutMs: 60_000 }).catch((error: Error) => {
       const status = JSON.stringify({ pending: this.#pending(), ...this.#uplink?.status() })
       throw new Error(`${error.message}: ${status}\n${this.#server.story.join('\n')}`)
     })

@@ -20,7 +20,7 @@ import { logTo } from './rig.ts'
 import { ScriptedSession } from './scripted-session.ts'
 
 const SURFACE: MqttSettings['surface'] = { state: 'r/state', info: 'r/info' }
-const CUT: Closed = { reason: 'closed', detail: 'the server ended the connection', hurry: 'soon' }
+const CUT: Closed = { reason: 'closed', detail: 'the broker ended the connection', hurry: 'soon' }
 
 /** A transport whose sessions the test opens, answers and cuts. */
 class ScriptedTransport implements Transport {
@@ -90,13 +90,13 @@ function rig(
   const reports: NewRecord[] = []
   const commands: IncomingCommand[] = []
   const lines: string[] = []
-  const now = { info: '{"n":1}' }
+  const now = { info: '{"n":1}', online: true }
   const content: SurfaceContent = {
     info: () => now.info,
     devices: () => '{}',
     health: () => '{}',
     verdicts: () => '',
-    availability: () => [],
+    availability: () => [{ device: 'd', text: String(now.online) }],
   }
   const uplink = new Uplink(mqttSettings('mqtt://unused', changes), {
     transport,
@@ -131,15 +131,15 @@ describe('what goes on beside the records', () => {
   })
 
   test('a change is told when somebody says so, and else within a second', async (t) => {
-    const { clock, transport, now, uplink } = rig(t)
+    const { clock, transport, now, uplink } = rig(t, { surface: { availability: 'r/{device}' } })
     await turn()
-    now.info = '{"n":2}'
+    now.online = false
     uplink.look()
     await turn()
-    assert.equal(transport.sessions[0]?.sent.at(-1)?.payload, '{"n":2}')
-    now.info = '{"n":3}'
+    assert.equal(transport.sessions[0]?.sent.at(-1)?.payload, 'false')
+    now.online = true
     await clock.pass(1_000)
-    assert.equal(transport.sessions[0]?.sent.at(-1)?.payload, '{"n":3}')
+    assert.equal(transport.sessions[0]?.sent.at(-1)?.payload, 'true')
   })
 
   test('a stop says goodbye first, and then DISCONNECT may be normal', async (t) => {
@@ -267,13 +267,13 @@ describe('the next try', () => {
   test('waits at least as long as the reason demands, and a little more', async (t) => {
     const { clock, transport, uplink } = rig(t, {})
     await turn()
-    transport.cut({ ...CUT, reason: 'banned', hint: 'ask the operator of the server', pauseMinMs: 300_000 })
+    transport.cut({ ...CUT, reason: 'banned', hint: 'ask the operator of the broker', pauseMinMs: 300_000 })
     await turn()
     const { problem, nextTryInMs } = uplink.status()
     assert.deepEqual(problem, {
       code: 'banned',
-      message: 'the server ended the connection',
-      hint: 'ask the operator of the server',
+      message: 'the broker ended the connection',
+      hint: 'ask the operator of the broker',
     })
     assert.equal(nextTryInMs, 337_500)
     clock.jump(337_480)
@@ -298,7 +298,7 @@ describe('a link that comes and goes', () => {
     assert.deepEqual(uplink.status().shortfalls, [
       {
         code: 'cut_again',
-        message: 'the server ended the connection',
+        message: 'the broker ended the connection',
         hint: 'is there a second gateway with this id?',
       },
     ])

@@ -85,7 +85,7 @@ test('credentials, bans, a stolen session and configuration wait for a human', (
 test('reasons are short codes, details are sentences with the name of the code', () => {
   assert.deepEqual(disconnectClosed(0x8e), {
     reason: 'taken_over',
-    detail: 'the server ended the connection: session taken over (0x8e)',
+    detail: 'the broker ended the connection: session taken over (0x8e)',
     hurry: 'slow',
   })
   assert.equal(connackClosed(0x87).reason, 'refused_135')

@@ -92,17 +92,12 @@ describe('the event', () => {
   const report = { reason: 'closed', cuts: 2, durationMs: 1_234.6, late: 80, unanswered: 9, missing: 0 }
 
   test('goes to the uplink it is about', () => {
-    assert.deepEqual(outageRecord(report, { uplink: 'cloud', sendsAgain: true, mono: 5 }), {
+    assert.deepEqual(outageRecord(report, { uplink: 'cloud', mono: 5 }), {
       kind: 'event',
       source: '',
       body: '"event":"outage","reason":"closed","cuts":2,"duration_ms":1235,"late":80,"duplicates":9,"missing":0',
       to: 'cloud',
       mono: 5,
     })
-  })
-
-  test('of an uplink that sends nothing twice says what nobody knows', () => {
-    const { body } = outageRecord(report, { uplink: 'cloud', sendsAgain: false, mono: 5 })
-    assert.match(body, /"duplicates":0,"unconfirmed":9,"missing":0$/)
   })
 })

@@ -153,7 +153,7 @@ test('a record too large for the server is rejected without being sent', async (
   sender.open(session)
   await turnsUntil(() => feed.pending === 0)
   assert.deepEqual(feed.deliveredSeqs, [1, 2, 4, 5])
-  assert.match(feed.rejectedRecords[0]?.reason ?? '', /packet too large: \d{3} bytes, the server allows 400$/)
+  assert.match(feed.rejectedRecords[0]?.reason ?? '', /packet too large: \d{3} bytes, the broker allows 400$/)
 })
 
 test('a kept record stops the uplink for the pause, then goes again before anything new', async () => {
@@ -286,7 +286,7 @@ test('rejections that differ in their figures only are one line a minute, and ot
   assert.equal(lines.length, 3)
   assert.match(
     lines[0] ?? '',
-    /packet too large: \d+ bytes, the server allows 300 .all of them: tidegate outbox rejected/,
+    /packet too large: \d+ bytes, the broker allows 300 .all of them: tidegate outbox rejected/,
   )
   await clock.pass(61_000)
   feed.append(1)

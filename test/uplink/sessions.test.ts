@@ -16,7 +16,7 @@ test('a session taken over is not taken back: the uplink waits for minutes and r
   assert.equal(problem?.code, 'taken_over')
   assert.ok((nextTryInMs ?? 0) > 59_000)
   assert.ok(
-    lines.some((line) => line.startsWith('error uplink cloud: the server ended the connection: session taken over')),
+    lines.some((line) => line.startsWith('error uplink cloud: the broker ended the connection: session taken over')),
   )
 })
 

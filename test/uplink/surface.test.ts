@@ -19,15 +19,22 @@ const REFUSED: Fate = { fate: 'rejected', reason: 'not authorized (0x87)' }
 function rig(topics: SurfaceSettings = TOPICS, devices?: readonly string[]) {
   const clock = new ManualClock()
   const sent: Message[] = []
-  const now = { info: '{"n":1}', health: '{"h":1}', verdicts: 'good' }
+  const now = { health: '{"h":1}', verdicts: 'good' }
+  const made = { info: 0, devices: 0 }
   const online = '{"state":"online"}'
   const states = new Map([
     ['a', online],
     ['b/1', online],
   ])
   const content: SurfaceContent = {
-    info: () => now.info,
-    devices: (names) => JSON.stringify(names ?? 'all'),
+    info: () => {
+      made.info += 1
+      return '{"n":1}'
+    },
+    devices: (names) => {
+      made.devices += 1
+      return JSON.stringify(names ?? 'all')
+    },
     health: () => now.health,
     verdicts: () => now.verdicts,
     availability: () => [...states].map(([device, text]) => ({ device, text })),
@@ -37,7 +44,7 @@ function rig(topics: SurfaceSettings = TOPICS, devices?: readonly string[]) {
   const answer = (fate: Fate) => {
     for (const message of sent.splice(0)) surface.answered(message, fate)
   }
-  return { clock, sent, now, states, surface, taken, answer }
+  return { clock, sent, now, made, states, surface, taken, answer }
 }
 
 describe('what a session begins with', () => {
@@ -68,6 +75,17 @@ describe('what a session begins with', () => {
     assert.ok(sent.every(({ retain }) => retain === false))
   })
 
+  test('what cannot change while the agent runs is made once a session, however often one looks', () => {
+    const { surface, made } = rig()
+    surface.open({ retainAvailable: true })
+    surface.look()
+    surface.look()
+    assert.deepEqual(made, { info: 1, devices: 1 })
+    surface.close()
+    surface.open({ retainAvailable: true })
+    assert.deepEqual(made, { info: 2, devices: 2 })
+  })
+
   test('nothing of what is switched off', () => {
     const { surface, taken } = rig({ info: 'r/info' })
     surface.open({ retainAvailable: true })
@@ -86,7 +104,7 @@ describe('what a session begins with', () => {
 
 describe('what comes later', () => {
   test('only what changed, and nothing without a session', () => {
-    const { surface, states, now, taken } = rig()
+    const { surface, states, taken } = rig()
     surface.look()
     assert.deepEqual(taken(), [])
     surface.open({ retainAvailable: true })
@@ -94,9 +112,8 @@ describe('what comes later', () => {
     surface.look()
     assert.deepEqual(taken(), [])
     states.set('a', '{"state":"offline","reason":"timeout"}')
-    now.info = '{"n":2}'
     surface.look()
-    assert.deepEqual(taken(), ['r/info {"n":2}', 'r/a/availability {"state":"offline","reason":"timeout"}'])
+    assert.deepEqual(taken(), ['r/a/availability {"state":"offline","reason":"timeout"}'])
     surface.close()
     states.set('a', '{"state":"online"}')
     surface.look()

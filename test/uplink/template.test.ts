@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Sample } from '../../src/model.ts'
-import { filledTemplate, readTemplate, templateWords } from '../../src/template-words.ts'
+import { filledTemplate, readTemplate, templatePlaceholders } from '../../src/template-words.ts'
 import { templateOf } from '../../src/uplink/template.ts'
 import { record } from '../support/feed.ts'
 
@@ -37,16 +37,16 @@ const meanings: readonly (readonly [string, string])[] = [
 ]
 
 describe('words', () => {
-  for (const [word, expected] of meanings) {
-    test(`{${word}}`, () => {
-      const per = word === 'values' || word === 'errors' || word === 'record' ? 'record' : 'point'
-      assert.equal(templateOf(`{${word}}`, per).text({ record: stored, samples }), expected)
+  for (const [placeholder, expected] of meanings) {
+    test(`{${placeholder}}`, () => {
+      const per = placeholder === 'values' || placeholder === 'errors' || placeholder === 'record' ? 'record' : 'point'
+      assert.equal(templateOf(`{${placeholder}}`, per).text({ record: stored, samples }), expected)
     })
   }
 
   test('these are all there are', () => {
-    const words = new Set([...templateWords('record'), ...templateWords('point')])
-    assert.deepEqual([...words].toSorted(), meanings.map(([word]) => word).toSorted())
+    const placeholders = new Set([...templatePlaceholders('record'), ...templatePlaceholders('point')])
+    assert.deepEqual([...placeholders].toSorted(), meanings.map(([placeholder]) => placeholder).toSorted())
   })
 
   test('what is only known when sending is that of the sending', () => {
@@ -143,7 +143,7 @@ describe('what is no word', () => {
       fc.property(fc.array(pieces), (all) => {
         const template = all.join('')
         const { parts } = readTemplate(template, 'point')
-        const again = parts.map((part) => ('text' in part ? part.text : `{${part.word}}`)).join('')
+        const again = parts.map((part) => ('text' in part ? part.text : `{${part.placeholder}}`)).join('')
         assert.equal(again, template.replaceAll(/\{\{(\w+)\}\}/g, '{$1}'))
       }),
     )

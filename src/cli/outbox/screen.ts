@@ -58,7 +58,7 @@ function remarksOf({ name, paused, problem, state, dropped, rejected }: OutboxUp
   if (problem !== undefined && state !== 'online') remarks.push(`! ${problem}`)
   if (dropped > 0) remarks.push(`! ${formatNumberOf(dropped, 'record')} given up by a limit or by hand`)
   if (rejected > 0) {
-    remarks.push(`! ${formatNumberOf(rejected, 'record')} rejected by the server: tidegate outbox rejected`)
+    remarks.push(`! ${formatNumberOf(rejected, 'record')} rejected by the broker: tidegate outbox rejected`)
   }
   return remarks
 }

@@ -94,7 +94,7 @@ function addUplinks(outbox: Command, done: Done): void {
 }
 
 function addRejected(outbox: Command, done: Done): void {
-  verb(outbox, 'rejected', 'list what a server will never take, and why')
+  verb(outbox, 'rejected', 'list what a broker will never take, and why')
     .addOption(uplinkOption())
     .addOption(new Option('--limit <n>', 'how many').default(50).argParser(positive))
     .action(async (flags: RejectedFlags) => {

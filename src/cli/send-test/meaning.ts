@@ -17,7 +17,7 @@ const meanings: Readonly<Record<StepName, string>> = {
   proxy: 'The proxy is there, but gives no way to the broker.',
   tls: 'The port is open, but TLS was not agreed on. User name, password and data have not been sent.',
   websocket: 'A server is there, but it opens no WebSocket at this path.',
-  connack: 'The way to the server is open, but it does not let the gateway in.',
+  connack: 'The way to the broker is open, but it does not let the gateway in.',
   suback: 'The gateway is let in, but would not get commands. Records do not need this.',
   puback: 'The gateway is let in, but its message was not taken: records would wait or be rejected.',
 }

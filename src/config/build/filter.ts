@@ -63,24 +63,17 @@ function checkThinning(
     return
   }
   for (const device of devices) {
-    const rare = lackedPoint(device)
-    if (rare === undefined) continue
-    const message = `${device.name}.${rare.point} ${rare.why}, so it is not in every record of the device, and only the first of every ${formatDuration(thinToMs)} is sent`
-    context.warning(path, message, { hint: 'give its points one interval and report: always, or leave the device out' })
+    const point = changingPoint(device)
+    if (point === undefined) continue
+    const message = `${device.name}.${point} is sent when it changes, and of several changes within ${formatDuration(thinToMs)} only the first is: what it was last may never arrive`
+    context.warning(path, message, { hint: 'add at_least_every to the point, or leave the device out' })
   }
 }
 
-/** A point that the first record of a period may lack, because a record is sent as a whole or not at all. */
-function lackedPoint(device: DeviceSettings): { readonly point: string; readonly why: string } | undefined {
-  const points = device.points.filter((point) => point.access !== 'wo')
-  const often = Math.min(...points.map((point) => (point.schedule === undefined ? point.intervalMs : Infinity)))
-  for (const point of points) {
-    if (point.report !== undefined) return { point: point.name, why: 'is sent when it changes' }
-    if (point.schedule !== undefined && points.length > 1) return { point: point.name, why: 'has a schedule' }
-    if (point.intervalMs > often) return { point: point.name, why: `is read every ${formatDuration(point.intervalMs)}` }
-    if (point.expiresAfterMs !== points[0]?.expiresAfterMs) return { point: point.name, why: 'expires differently' }
-  }
-  return undefined
+/** A point whose next value may be long in coming: one that thinning leaves out is not made up for soon. */
+function changingPoint({ points }: DeviceSettings): string | undefined {
+  return points.find(({ access, report }) => access !== 'wo' && report !== undefined && report.atLeastEveryMs === undefined)
+    ?.name
 }
 
 /** The shortest time between two readings; 0: not known, because the device speaks by itself or has a schedule. */

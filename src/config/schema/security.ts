@@ -42,7 +42,7 @@ export const tls = z
       .optional()
       .meta({
         description:
-          'Protocol names offered to the server (ALPN), or a list; brokers behind port 443 need them. Default: none.',
+          'Protocol names offered to the broker (ALPN), or a list; brokers behind port 443 need them. Default: none.',
       }),
     psk: psk.optional().meta({
       description: 'A key that both sides know, instead of certificates. Default: certificates.',

@@ -30,7 +30,10 @@ const globs = () =>
         .min(1, 'is an empty list')
         .max(globsMax, `has more than ${globsMax} entries`),
     ],
-    { error: 'expected the name of a device, or a list of names; * and ? stand for any characters' },
+    {
+      error: ({ input }) =>
+        `expected the name of a device, or a list of names, got ${shown(input)}; * and ? stand for any characters`,
+    },
   )
 
 export const include = globs().optional().meta({
@@ -43,7 +46,7 @@ export const exclude = globs()
 
 export const thinTo = duration({ min: '1s', max: '1d' }).optional().meta({
   description:
-    'Of the readings of each device only the first in every period of this length is sent. Default: every reading is.',
+    "Of each device's readings, in every period of this length, only the first with each point is sent. Default: every reading is.",
 })
 
 export const order = choice(['oldest_first', 'live_first']).prefault('oldest_first').meta({
@@ -67,7 +70,7 @@ export const pace = z
   .strictObject({
     messages: z
       .union([messageRate, parsed(parseMessageRate, { pattern: messageRatePattern })], {
-        error: 'expected a rate such as 20/s or 100/min',
+        error: ({ input }) => `expected a rate such as 20/s or 100/min, got ${shown(input)}`,
       })
       .optional()
       .meta({ description: 'Messages, as 20/s, 100/min or a number per second. Default: no limit.' }),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { duration, flag, text } from '../field.ts'
+import { shown } from '../shown.ts'
 
 /** Topics that tell others about the gateway, beside the records. */
 
@@ -12,7 +13,7 @@ const switches = z.strictObject({
   health: z
     .union([z.literal(false), duration({ min: '10s', max: '1d' })], {
       error: ({ input }) =>
-        `expected a duration such as 5m, or false${input === true ? '\nremove it: it is sent without it' : ''}`,
+        `expected a duration such as 5m, or false, got ${shown(input)}${input === true ? '\nremove it: it is sent without it' : ''}`,
     })
     .prefault('5m')
     .meta({ description: 'ROOT/health: how it is, this often and at every change; false: never.' }),
@@ -25,7 +26,7 @@ const switches = z.strictObject({
 export const surface = z
   .union([z.literal(false), switches], {
     error: ({ input }) =>
-      `expected false or a block${input === true ? '\nremove it: all of them are sent without it' : ''}`,
+      `expected false or a block, got ${shown(input)}${input === true ? '\nremove it: all of them are sent without it' : ''}`,
   })
   .prefault({})
   .meta({ description: 'Retained topics that tell about the gateway itself; false: none of them.' })

@@ -26,7 +26,8 @@ const mqtt = z
     type: z.literal('mqtt').meta({ description: 'An MQTT broker.' }),
     url: z
       .union([text(), z.array(text()).min(1, 'is an empty list').max(urlsMax, `has more than ${urlsMax} entries`)], {
-        error: 'expected a url such as mqtts://broker.example:8883, or a list of them',
+        error: ({ input }) =>
+          `expected a url such as mqtts://broker.example:8883, or a list of them, got ${shown(input)}`,
       })
       .meta({
         description:

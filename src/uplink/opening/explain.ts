@@ -20,9 +20,9 @@ const CLOCK_PAUSE_MS = 30_000
 /** Refusals that a signed password with a time in it gets on a gateway whose clock is wrong (MQTT 5, MQTT 3.1.1). */
 const CREDENTIALS: ReadonlySet<string> = new Set(['refused_134', 'refused_135', 'refused_4', 'refused_5'])
 
-const OUR_FAULT = 'the server says that the gateway broke the protocol: please report this, with the log of the server'
-const LOG = 'the log of the server says more'
-const BUSY = 'the server is busy or limits how often one connects: it is tried again after a while'
+const OUR_FAULT = 'the broker says that the gateway broke the protocol: please report this, with the log of the broker'
+const LOG = 'the log of the broker says more'
+const BUSY = 'the broker is busy or limits how often one connects: it is tried again after a while'
 
 const HINTS: Readonly<Record<string, (settings: MqttSettings) => string>> = {
   refused_1: oldProtocol,
@@ -37,29 +37,29 @@ const HINTS: Readonly<Record<string, (settings: MqttSettings) => string>> = {
   refused_129: () => OUR_FAULT,
   refused_130: () => OUR_FAULT,
   refused_148: () => OUR_FAULT,
-  refused_136: () => 'the server is there but not ready: it is tried again',
+  refused_136: () => 'the broker is there but not ready: it is tried again',
   refused_137: () => BUSY,
   refused_159: () => BUSY,
   refused_138: () =>
-    'this user, client id or address is banned on the server: lift the ban there (it may end by itself)',
+    'this user, client id or address is banned on the broker: lift the ban there (it may end by itself)',
   refused_139: () => 'it is tried again until it is back',
-  refused_140: () => 'the server wants another kind of login than user name and password',
+  refused_140: () => 'the broker wants another kind of login than user name and password',
   refused_144: () =>
-    'the server does not take the topic of the will: correct surface.state of the uplink, or switch it off',
-  refused_147: () => 'lower window of the uplink: the server takes fewer messages at a time than it says',
-  packet_too_large: () => 'what is larger goes to the rejected records from now on; raise the limit on the server',
-  keepalive: () => 'the link is broken or slow, or the server overloaded; a slow link may need a longer keepalive',
+    'the broker does not take the topic of the will: correct surface.root of the uplink, or write surface: { state: false }',
+  refused_147: () => 'lower window of the uplink: the broker takes fewer messages at a time than it says',
+  packet_too_large: () => 'what is larger goes to the rejected records from now on; raise the limit on the broker',
+  keepalive: () => 'the link is broken or slow, or the broker overloaded; a slow link may need a longer keepalive',
   refused_150: () => 'send less: pace, batch, include or thin_to of the uplink',
-  refused_151: () => 'raise the quota on the server, or send less: pace, batch, include or thin_to of the uplink',
-  refused_152: () => 'somebody ended the connection on the server, by hand or by a rule: its log says more',
-  refused_154: () => 'allow retained messages on the server, or switch the surface topics off',
-  refused_155: () => 'allow QoS 1 on the server',
+  refused_151: () => 'raise the quota on the broker, or send less: pace, batch, include or thin_to of the uplink',
+  refused_152: () => 'somebody ended the connection on the broker, by hand or by a rule: its log says more',
+  refused_154: () => 'allow retained messages on the broker, or switch the surface topics off',
+  refused_155: () => 'allow QoS 1 on the broker',
   refused_156: elsewhere,
   refused_157: elsewhere,
-  refused_160: () => 'the server ends every connection after a while: it is opened again',
+  refused_160: () => 'the broker ends every connection after a while: it is opened again',
   taken_over: twice,
   cut_again: (settings) =>
-    `${twice(settings)}; or the server cuts who publishes or subscribes where it may not: its log says which`,
+    `${twice(settings)}; or the broker cuts who publishes or subscribes where it may not: its log says which`,
 }
 
 export interface Circumstances {
@@ -113,28 +113,28 @@ function day(wall: number): string {
 
 function credentials({ username, tls }: MqttSettings): string {
   if (username === undefined) {
-    return `username and password of the uplink are missing${tls.cert === undefined ? '' : ', or the server does not take the certificate for them'}`
+    return `username and password of the uplink are missing${tls.cert === undefined ? '' : ', or the broker does not take the certificate for them'}`
   }
-  return `username (${username}) or password of the uplink is wrong, or the server does not know this user`
+  return `username (${username}) or password of the uplink is wrong, or the broker does not know this user`
 }
 
 function permission({ username, clientId }: MqttSettings): string {
   const who = username === undefined ? `client ${clientId}` : `user ${username} with client id ${clientId}`
-  return `allow ${who} on the server (some want a user name that belongs to the client id)`
+  return `allow ${who} on the broker (some want a user name that belongs to the client id)`
 }
 
 function otherId({ clientId }: MqttSettings): string {
-  return `the server does not take client id ${clientId}: write the one that it expects as client_id`
+  return `the broker does not take client id ${clientId}: write the one that it expects as client_id`
 }
 
 function oldProtocol({ protocol }: MqttSettings): string {
   return protocol === 5
-    ? 'this server does not know MQTT 5: write "protocol: 3.1.1", or "[5, 3.1.1]" for whichever it knows'
-    : 'this server does not know MQTT 3.1.1: write "protocol: 5"'
+    ? 'this broker does not know MQTT 5: write "protocol: 3.1.1", or "[5, 3.1.1]" for whichever it knows'
+    : 'this broker does not know MQTT 3.1.1: write "protocol: 5"'
 }
 
 function elsewhere(): string {
-  return 'the server sends us to another one, which we do not follow by ourselves: write its address into url'
+  return 'the broker sends us to another one, which we do not follow by ourselves: write its address into url'
 }
 
 function twice({ clientId }: MqttSettings): string {

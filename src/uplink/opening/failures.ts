@@ -161,7 +161,7 @@ function linkClosed(code: string, detail: string, { peer, phase }: Where): Close
   }
   const hint =
     code === 'ECONNREFUSED'
-      ? `nobody listens at ${peer}: does the server run, and is this its port (MQTT: 1883, with TLS 8883)?`
+      ? `nobody listens at ${peer}: does the broker run, and is this its port (MQTT: 1883, with TLS 8883)?`
       : `no way to ${peer}: ${NO_WAY}`
   return { reason: 'tcp', detail, hurry: 'soon', hint }
 }

@@ -8,7 +8,7 @@ const REFUSALS: ReadonlySet<string> = new Set(['refused_132', 'refused_1', CONNA
 const FALLBACK: Shortfall = {
   reason: 'protocol_3',
   detail:
-    'the server does not speak MQTT 5: this session is MQTT 3.1.1, in which it cannot refuse a message nor say how much it takes',
+    'the broker does not speak MQTT 5: this session is MQTT 3.1.1, in which it cannot refuse a message nor say how much it takes',
   hint: 'write "protocol: 3.1.1" to have it so from the start, or 5 to insist',
 }
 

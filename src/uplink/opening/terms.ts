@@ -1,4 +1,5 @@
 import type { IConnackPacket } from 'mqtt-packet'
+import { present } from '../present.ts'
 import type { ServerTerms } from './phase.ts'
 
 /** What CONNACK says about the server, without what it leaves open. */
@@ -18,8 +19,4 @@ export function termsOf(connack: IConnackPacket | undefined, version: 4 | 5): Se
     ...present('wildcardSubscriptions', said?.wildcardSubscriptionAvailable),
     ...present('sharedSubscriptions', said?.sharedSubscriptionAvailable),
   }
-}
-
-function present<Name extends keyof ServerTerms>(name: Name, value: ServerTerms[Name] | undefined) {
-  return value === undefined ? {} : { [name]: value }
 }

@@ -76,7 +76,7 @@ function sharedKey({ identity, key }: NonNullable<TlsSettings['psk']>): Connecti
     checkServerIdentity: (_host, certificate) =>
       Object.keys(certificate).length === 0
         ? undefined
-        : Object.assign(new Error('the server does not use the shared key, it came with a certificate'), {
+        : Object.assign(new Error('the broker does not use the shared key, it came with a certificate'), {
             code: 'ERR_TLS_NO_SHARED_KEY',
           }),
   }

@@ -20,7 +20,7 @@ test('a server that refuses our password is left for the next one without a paus
   await until(() => feed.pending === 0, { what: 'the records at the second server' })
   assert.equal(second.stored.length, 20)
   assert.equal(first.connections.length, 1)
-  assert.ok(lines.some((line) => line.includes(`127.0.0.1:${first.port}: the server refused`)))
+  assert.ok(lines.some((line) => line.includes(`127.0.0.1:${first.port}: the broker refused`)))
 })
 
 test('a server that has moved is left for the next one; what it names is shown and not followed', async (t) => {
