@@ -51,7 +51,7 @@ export interface NewRecord {
   readonly mono: number
   /** Beyond this age in ms nobody wants it late; absent: never. */
   readonly expiresAfterMs?: number
-  /** Where the sender of the command wants this outcome; absent: where outcomes go. */
+  /** Where the sender of the command wants this outcome, beside where outcomes go. */
   readonly reply?: Reply
 }
 
@@ -83,6 +83,8 @@ export interface StoredRecord {
   readonly late: boolean
   /** It was settled before and is sent again: a replay, or a rejected record that is tried once more. */
   readonly again?: 'replay' | 'retry'
+  /** Where else this outcome goes, for the sender of the command. */
+  readonly reply?: Reply
 }
 
 /** What became of a command (P8). `waiting` and `applying` are not final. */

@@ -47,6 +47,37 @@ export function formatRate(perSecond: number | undefined): string {
   return perSecond >= 0.995 || perSecond <= 0 ? perSecond.toFixed(1) : perSecond.toFixed(2)
 }
 
+const spans = [
+  ['s', 1],
+  ['min', 60],
+  ['h', 3600],
+] as const
+
+const bytesOf = { GiB: 1024 ** 3, GB: 1e9, MiB: 1024 ** 2, MB: 1e6, KiB: 1024, KB: 1e3, B: 1 } as const
+
+/** Messages per second as one would write it in a configuration: "20/s", "1/min", "12.3/s" where nothing is even. */
+export function formatMessageRate(perSecond: number): string {
+  const even = spans.find(([, seconds]) => isWhole(perSecond * seconds))
+  if (even) return `${formatCount(Math.round(perSecond * even[1]))}/${even[0]}`
+  const [span, seconds] = spans.find(([, length]) => perSecond * length >= 1) ?? ['h', 3600]
+  return `${(perSecond * seconds).toFixed(1)}/${span}`
+}
+
+/** Bytes per second as one would write it in a configuration: "64KiB/s", "10MB/min". */
+export function formatByteRate(perSecond: number): string {
+  for (const [span, seconds] of spans) {
+    const bytes = perSecond * seconds
+    const unit = Object.entries(bytesOf).find(([, size]) => bytes / size < 1000 && isWhole(bytes / size))
+    if (unit) return `${Math.round(bytes / unit[1])}${unit[0]}/${span}`
+  }
+  return `${formatSize(perSecond)}/s`
+}
+
+/** But for what is lost by a division. */
+function isWhole(amount: number): boolean {
+  return Math.round(amount) > 0 && Math.abs(amount - Math.round(amount)) < 1e-6 * amount
+}
+
 /** Unix ms as the clock on the wall says: "2026-11-20 06:00:00". */
 export function formatTime(ts: number): string {
   const time = new Date(ts)

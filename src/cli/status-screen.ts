@@ -1,33 +1,34 @@
-import type { ConnectionStatus, DeviceStatus, InboxStatus, PointStatus, Status, UplinkStatus } from '../status.ts'
-import { formatAge, formatCount, formatDuration, formatNumberOf, formatRate, formatSize } from './format.ts'
-import { table } from './table.ts'
+import type { ConnectionStatus, DeviceStatus, InboxStatus, PointStatus, Status } from '../status.ts'
+import { formatAge, formatCount, formatDuration, formatNumberOf, formatSize } from './format.ts'
+import { narrowTable, wrappedTable } from './narrow.ts'
+import { remarkLines } from './remark-lines.ts'
+import { uplinkLines } from './status-uplinks.ts'
+import { cut } from './table.ts'
+import { wrapped } from './wrapped.ts'
 
 /** Commands listed one by one; beyond it they are only counted. */
 const WAITING_COMMANDS_MAX = 3
 /** Points of a device shown with their values; all are in `--json`. */
 const POINTS_MAX = 4
+/** Cells of a device's name, of a point with its value, of a command's value; what is longer is in `--json` and `tidegate inbox`. */
+const NAME_CELLS = 20
+const POINT_CELLS = 40
 /** Device problems named in a connection's row; beyond it they are only counted. */
 const DEVICE_PROBLEMS_MAX = 2
 
-/** One screen with everything: what is bad carries "!" and a reason in words. Pure. */
+/** One screen of 80 columns with everything: what is bad carries "!" and a reason in words, below its row. Pure. */
 export function statusScreen(status: Status): string[] {
   return [
-    headline(status),
-    ...status.attention.map((sentence) => `! ${sentence}`),
+    ...wrapped(headline(status), '   '),
+    ...status.attention.flatMap((sentence) => wrapped(`! ${sentence}`, '  ')),
     '',
-    ...table([
-      ['CONNECTIONS', 'type', 'line', 'devices', 'busy', 'failed', 'last reply', ''],
-      ...status.connections.map((connection) => connectionRow(connection, status)),
-    ]),
+    ...connectionLines(status),
     '',
-    ...table([['DEVICES', 'state', 'reply', 'last values'], ...status.devices.map(deviceRow)]),
+    ...wrappedTable([['DEVICES', 'state', 'reply', 'last values'], ...status.devices.map(deviceRow)]),
     '',
-    ...table([
-      ['UPLINKS', 'type', 'state', 'acked', 'delay', 'queued', 'oldest', 'delivered', ''],
-      ...status.uplinks.map((uplink) => uplinkRow(uplink, status.attention)),
-    ]),
+    ...uplinkLines(status.uplinks, status.attention),
     '',
-    ...table([['OUTBOX', outboxText(status)], ['INBOX', inboxText(status.inbox)], ...waitingRows(status.inbox)]),
+    ...wrappedTable([['OUTBOX', outboxText(status)], ['INBOX', inboxText(status.inbox)], ...waitingRows(status.inbox)]),
     ...nextLine(status),
   ]
 }
@@ -46,6 +47,18 @@ function headline(status: Status): string {
   ].join('   ')
 }
 
+/** When the table is too wide, its type is the first to be cut: the line says most of it. */
+function connectionLines(status: Status): string[] {
+  const { connections, devices, attention } = status
+  const head = ['CONNECTIONS', 'type', 'line', 'devices', 'busy', 'failed', 'last reply']
+  const [first = '', ...rows] = narrowTable([head, ...connections.map((one) => connectionRow(one, status))], [1, 2, 0])
+  const below = connections.map((connection) => {
+    const own = devices.filter((device) => device.connection === connection.name)
+    return remarkLines(connectionProblems(connection, { devices: own, told: attention }))
+  })
+  return [first, ...rows.flatMap((row, index) => [row, ...(below[index] ?? [])])]
+}
+
 function connectionRow(connection: ConnectionStatus, status: Status): string[] {
   const devices = status.devices.filter((device) => device.connection === connection.name)
   const online = devices.filter((device) => device.state === 'online').length
@@ -57,15 +70,14 @@ function connectionRow(connection: ConnectionStatus, status: Status): string[] {
     connection.busy === undefined ? '-' : `${Math.round(connection.busy * 100)} %`,
     `${formatCount(connection.failures)} of ${formatCount(connection.exchanges)}`,
     formatAge(connection.lastReplyAgeMs),
-    remark(connectionProblems(connection, { devices, told: status.attention })),
   ]
 }
 
 function deviceRow(device: DeviceStatus): string[] {
-  const shown = device.points.slice(0, POINTS_MAX).map(pointText)
+  const shown = device.points.slice(0, POINTS_MAX).map((point) => cut(pointText(point), POINT_CELLS))
   const more = device.points.length > POINTS_MAX ? [`and ${device.points.length - POINTS_MAX} more`] : []
   const reply = device.latencyMs === undefined ? '-' : `${Math.round(device.latencyMs)} ms`
-  return [device.name, device.state, reply, [...shown, ...more].join(' · ')]
+  return [cut(device.name, NAME_CELLS), device.state, reply, [...shown, ...more].join(' · ')]
 }
 
 function pointText({ name, value, error, unit, quality }: PointStatus): string {
@@ -100,48 +112,6 @@ function deviceProblem(device: DeviceStatus): string {
   const reason = device.reason === undefined ? '' : ` (${device.reason})`
   const retry = device.nextProbeInMs === undefined ? '' : `, retry in ${formatDuration(device.nextProbeInMs)}`
   return `${device.name} offline ${formatDuration(device.sinceMs)}${reason}${retry}`
-}
-
-function uplinkRow(uplink: UplinkStatus, told: readonly string[]): string[] {
-  const state = uplink.state === 'offline' ? 'OFFLINE' : uplink.state
-  return [
-    uplink.name,
-    typeText(uplink),
-    `${state} ${formatDuration(uplink.sinceMs)}`,
-    formatAge(uplink.lastAckAgeMs),
-    uplink.deliveryDelayMs === undefined ? '-' : formatDuration(uplink.deliveryDelayMs),
-    formatCount(uplink.pending),
-    uplink.oldestPendingAgeMs === undefined ? '-' : formatDuration(uplink.oldestPendingAgeMs),
-    formatCount(uplink.delivered),
-    remark(uplinkProblems(uplink, told)),
-  ]
-}
-
-/** What is told above in full has only its code here. */
-function uplinkProblems(uplink: UplinkStatus, told: readonly string[]): string[] {
-  const { paused, problem, shortfalls = [], nextTryInMs, rejected, dropped } = uplink
-  const textOf = ({ code, message }: NonNullable<UplinkStatus['problem']>) =>
-    told.some((sentence) => sentence.includes(message)) ? `${code}, see above` : message
-  const retry = nextTryInMs === undefined ? '' : `, retry in ${formatDuration(nextTryInMs)}`
-  return [
-    ...(paused ? ['paused by an operator'] : []),
-    ...(problem === undefined ? [] : [`${textOf(problem)}${retry}`]),
-    ...shortfalls.map(textOf),
-    ...(rejected > 0 ? [`${formatCount(rejected)} rejected by the broker`] : []),
-    ...(dropped > 0 ? [`${formatCount(dropped)} dropped`] : []),
-  ]
-}
-
-/** Its type, and how it sends where that is not everything in order, twice if need be, and as fast as it goes. */
-function typeText({ type, order, delivery, pace }: UplinkStatus): string {
-  const parts = [
-    type,
-    ...(order === undefined ? [] : ['live first']),
-    ...(delivery === undefined ? [] : ['at most once']),
-    ...(pace?.messagesPerSecond === undefined ? [] : [`${formatRate(pace.messagesPerSecond)}/s`]),
-    ...(pace?.bytesPerSecond === undefined ? [] : [`${formatSize(pace.bytesPerSecond)}/s`]),
-  ]
-  return parts.join(', ')
 }
 
 function outboxText({ outbox, storage }: Status): string {
@@ -180,7 +150,7 @@ function waitingRows(inbox: InboxStatus): string[][] {
     .slice(0, WAITING_COMMANDS_MAX)
     .map(({ key, value, reason, expiresInMs }) => [
       '',
-      `${key} ${value} waits: ${reason}, expires in ${formatDuration(expiresInMs)}`,
+      `${key} ${cut(value, POINT_CELLS)} waits: ${reason}, expires in ${formatDuration(expiresInMs)}`,
     ])
   const more = inbox.waiting.length - rows.length
   return more > 0 ? [...rows, ['', `and ${formatNumberOf(more, 'other')}: tidegate inbox`]] : rows
@@ -193,8 +163,4 @@ function nextLine(status: Status): string[] {
   const absent = status.outbox.absent?.some(({ pending }) => pending > 0)
   const look = backlog || absent ? 'tidegate outbox' : 'tidegate status --json'
   return ['', `next:  journalctl -u tidegate -p warning -n 50      ${look}`]
-}
-
-function remark(problems: readonly string[]): string {
-  return problems.length === 0 ? '' : `! ${problems.join('; ')}`
 }

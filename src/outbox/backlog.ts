@@ -98,10 +98,10 @@ export class Backlog {
     heldBack.release()
     const records: StoredRecord[] = []
     eachRow(page, (row) => {
-      const { seq, kind, source, body, boot, mono } = row
+      const { seq, kind, source, body, boot, mono, reply } = row
       if (this.#standing.isOver(seq) || this.#host.isGone(seq)) return
-      const after = held.previous === seq - 1 ? {} : { after: held.previous }
-      records.push({ seq, kind, source, body, boot, mono, ...this.#host.describe(row), late: true, ...after })
+      const more = { ...(held.previous === seq - 1 ? {} : { after: held.previous }), ...(reply ? { reply } : {}) }
+      records.push({ seq, kind, source, body, boot, mono, ...this.#host.describe(row), late: true, ...more })
       if (seq < this.#position) this.outstanding.insert(seq)
       else live.insert(seq)
     })

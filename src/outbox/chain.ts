@@ -37,7 +37,7 @@ export class Chain {
     content: Omit<PageRow, 'boot'>,
     how: { readonly boot: number; readonly late: boolean },
   ): StoredRecord | undefined {
-    const { seq, kind, source, body, mono, target, expires } = content
+    const { seq, kind, source, body, mono, target, expires, reply } = content
     const { boot, late } = how
     this.closeHoles(seq)
     if (this.#standing.ranges.has(seq)) {
@@ -54,8 +54,10 @@ export class Chain {
     if (isOld && this.#host.expire({ seq, boot, mono, target })) return undefined
     const previous = this.previousOf(seq)
     this.previous = seq
-    return previous === seq - 1
-      ? { seq, idPrefix, kind, source, body, boot, mono, ts, clockKnown, late }
-      : { seq, idPrefix, kind, source, body, boot, mono, ts, clockKnown, late, after: previous }
+    const record =
+      previous === seq - 1
+        ? { seq, idPrefix, kind, source, body, boot, mono, ts, clockKnown, late }
+        : { seq, idPrefix, kind, source, body, boot, mono, ts, clockKnown, late, after: previous }
+    return reply === undefined ? record : { ...record, reply }
   }
 }

@@ -2,6 +2,7 @@
 import type { Database } from 'better-sqlite3'
 import { prepareSaveAudiences } from './audience-sql.ts'
 import type { CommitArgs, NextRows } from './operations.ts'
+import { repliesOf } from './reply.ts'
 import { rowSum } from './row-sum.ts'
 
 /** Oldest rejected records are forgotten beyond this many per uplink; the account keeps counting them. */
@@ -32,13 +33,17 @@ export function prepareCommit(database: Database) {
 }
 
 function prepareInsertRows(database: Database) {
+  const columns = 'seq, kind, boot, mono, target, expires, source, body, sum'
   const insert = database.prepare(
-    `INSERT INTO record (seq, kind, boot, mono, target, expires, source, body, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (seq) DO NOTHING`,
+    `INSERT INTO record (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO NOTHING`,
+  )
+  const insertWithReply = database.prepare(
+    `INSERT INTO record (${columns}, reply) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO NOTHING`,
   )
   return ({ rows }: CommitArgs): void => {
     if (!rows) return
     const { seqs, kinds, boots, monos, targets, expires, sources, sourceOf, lengths } = rows
+    const replyOf = repliesOf(rows)
     // What is no Unicode would not come back as it is, and not have its checksum.
     const text = rows.text.isWellFormed() ? rows.text : rows.text.toWellFormed()
     let at = 0
@@ -52,10 +57,13 @@ function prepareInsertRows(database: Database) {
         target: targets[i] ?? 0,
         expires: expires[i] ?? 0,
         source: sources[sourceOf[i] ?? 0] ?? '',
+        reply: replyOf(i),
       }
-      const { seq, kind, boot, mono, target, source } = row
+      const { seq, kind, boot, mono, target, source, reply } = row
       const sum = rowSum(row, text, at, end)
-      insert.run(seq, kind, boot, mono, target, row.expires, source, text.slice(at, end), sum)
+      const body = text.slice(at, end)
+      if (reply === undefined) insert.run(seq, kind, boot, mono, target, row.expires, source, body, sum)
+      else insertWithReply.run(seq, kind, boot, mono, target, row.expires, source, body, sum, reply)
       at = end
     }
   }
@@ -66,7 +74,7 @@ function prepareSaveBooks(database: Database) {
   const account = database.prepare('INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
   const loss = database.prepare('INSERT OR REPLACE INTO loss VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
   const closeLoss = database.prepare('DELETE FROM loss WHERE uplink = ? AND reason = ?')
-  const reject = database.prepare('INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?)')
+  const reject = database.prepare('INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?)')
   const forgive = database.prepare('DELETE FROM rejected WHERE uplink = ? AND seq = ?')
   const trim = database.prepare(
     `DELETE FROM rejected WHERE uplink = ? AND seq <=
@@ -86,7 +94,7 @@ function prepareSaveBooks(database: Database) {
       loss.run(l.uplink, l.reason, l.first, l.last, l.count, l.firstBoot, l.firstMono, l.lastBoot, l.lastMono)
     }
     for (const r of args.rejected ?? []) {
-      reject.run(r.uplink, r.seq, r.reason, r.kind, r.boot, r.mono, r.source, r.body)
+      reject.run(r.uplink, r.seq, r.reason, r.kind, r.boot, r.mono, r.source, r.body, r.reply)
     }
     for (const [uplink, seq] of args.retried ?? []) forgive.run(uplink, seq)
     // Once per uplink, not per record: each trim walks over all that are kept.

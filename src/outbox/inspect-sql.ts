@@ -21,7 +21,7 @@ export const inspectOperations: OperationTable = {
 }
 
 function prepareInspect(database: Database) {
-  const columns = 'seq, kind, boot, mono, target, expires, source, body'
+  const columns = 'seq, kind, boot, mono, target, expires, source, body, reply'
   const all = database.prepare(`SELECT ${columns} FROM record WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?`)
   const some = database.prepare(
     `SELECT ${columns} FROM record WHERE seq BETWEEN ? AND ? AND kind = ? ORDER BY seq LIMIT ?`,

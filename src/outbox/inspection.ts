@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import type { StoredRecord } from '../model.ts'
+import type { Reply, StoredRecord } from '../model.ts'
 import type {
   ListedRecord,
   RecordCount,
@@ -23,7 +23,10 @@ const BYTES_MAX = 512 * 1024
 const READS_MAX = 50
 
 /** What a listing needs of a row, wherever the record is. */
-type Row = Pick<StoredRecord, 'seq' | 'kind' | 'source' | 'body' | 'boot' | 'mono'> & { readonly target: number }
+type Row = Pick<StoredRecord, 'seq' | 'kind' | 'source' | 'body' | 'boot' | 'mono'> & {
+  readonly target: number
+  readonly reply: Reply | undefined
+}
 
 /** Answers questions about single records: of the running outbox, or of its file. */
 export class Inspection {
@@ -201,9 +204,10 @@ class Listing {
   take(row: Row): void {
     const waitsFor = this.#readers.filter((reader) => isPending(reader, row.seq, row.target)).map(({ name }) => name)
     if (this.#view.isGone(row.seq) || (!this.#query.all && waitsFor.length === 0)) return
-    const { seq, kind, source, body, boot, mono } = row
+    const { seq, kind, source, body, boot, mono, reply } = row
     const late = this.reader !== undefined && this.#view.isLate(this.reader, seq)
-    this.#found.push({ seq, kind, source, body, boot, mono, ...describe(this.#view, row), late, waitsFor })
+    const content = { seq, kind, source, body, boot, mono, ...(reply ? { reply } : {}) }
+    this.#found.push({ ...content, ...describe(this.#view, row), late, waitsFor })
   }
 
   looked(through: number): void {

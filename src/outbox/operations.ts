@@ -28,6 +28,8 @@ export interface RecordColumns {
   readonly text: string
   /** Length of each body in UTF-16 code units. */
   readonly lengths: Uint32Array
+  /** Index and reply (see replyText) of the few records that have one, in order; absent: none has. */
+  readonly replies?: readonly (readonly [index: number, reply: string])[]
 }
 
 /** The uplinks that do not want the records with the target -audience. */
@@ -87,6 +89,8 @@ export interface RejectedRow {
   readonly mono: number
   readonly source: string
   readonly body: string
+  /** See replyText. */
+  readonly reply: string | null
 }
 
 /**

@@ -362,6 +362,7 @@ export class Outbox {
       // What is kept for replay is stored whatever the uplinks say: the table wants it, too.
       wantedBy: uplinks + (this.#keepsDelivered ? 1 : 0),
       held,
+      reply: record.reply,
     })
     for (const cursor of this.#cursors) {
       if (cursor.wants(target)) cursor.appended(entry)

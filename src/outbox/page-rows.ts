@@ -1,5 +1,6 @@
-import type { RecordKind } from '../model.ts'
+import type { RecordKind, Reply } from '../model.ts'
 import { KINDS, type RecordColumns } from './operations.ts'
+import { parseReply, repliesOf } from './reply.ts'
 
 /** One row of a page. */
 export interface PageRow {
@@ -11,10 +12,12 @@ export interface PageRow {
   readonly expires: number
   readonly source: string
   readonly body: string
+  readonly reply: Reply | undefined
 }
 
 /** Calls `visit` with each row, in order. */
 export function eachRow(page: RecordColumns, visit: (row: PageRow) => void): void {
+  const replyOf = repliesOf(page)
   let at = 0
   for (let i = 0; i < page.seqs.length; i += 1) {
     const end = at + (page.lengths[i] ?? 0)
@@ -28,6 +31,7 @@ export function eachRow(page: RecordColumns, visit: (row: PageRow) => void): voi
       source: page.sources[page.sourceOf[i] ?? 0] ?? '',
       // A slice of the page's text is a reference to it, not a copy.
       body: page.text.slice(at, end),
+      reply: parseReply(replyOf(i)),
     })
     at = end
   }

@@ -2,6 +2,7 @@
 import type { Database } from 'better-sqlite3'
 import { prepareWants } from './audience-sql.ts'
 import type { OldestArgs, OldestRows, Page, PageArgs, RecordColumns, SeekArgs } from './operations.ts'
+import { repliesIn } from './reply.ts'
 import { RowDamagedError, rowSum } from './row-sum.ts'
 import { toTexts } from './texts.ts'
 
@@ -21,12 +22,14 @@ export interface RecordRow {
   readonly body: string
   /** Checksum; null: none was stored. */
   readonly sum?: number | null
+  /** See replyText. */
+  readonly reply: string | null
 }
 
 /** The next rows that an uplink wants. */
 export function preparePage(database: Database) {
   const select = database.prepare(
-    `SELECT seq, kind, boot, mono, target, expires, source, body, sum FROM record
+    `SELECT seq, kind, boot, mono, target, expires, source, body, sum, reply FROM record
      WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?`,
   )
   const rowBehind = prepareRowBehind(database)
@@ -71,6 +74,7 @@ export function assertWhole(row: RecordRow): void {
 /** Rows as columns for the way to the main thread. */
 export function toColumns(rows: readonly RecordRow[]): RecordColumns {
   return {
+    ...repliesIn(rows),
     seqs: Float64Array.from(rows, (row) => row.seq),
     kinds: Uint8Array.from(rows, (row) => row.kind),
     boots: Float64Array.from(rows, (row) => row.boot),

@@ -6,7 +6,7 @@ import { type RecordRow, toColumns } from './page-sql.ts'
 /** Rejected records that are to be tried once more, in order. */
 export function prepareRetries(database: Database) {
   const select = database.prepare(
-    `SELECT seq, kind, boot, mono, 0 AS target, 0 AS expires, source, body FROM rejected
+    `SELECT seq, kind, boot, mono, 0 AS target, 0 AS expires, source, body, reply FROM rejected
      WHERE uplink = ? AND retry = 1 AND seq > ? ORDER BY seq LIMIT ?`,
   )
   return ({ uplink, after, recordsMax }: RetriesArgs): RecordColumns =>

@@ -175,8 +175,9 @@ export class Replay {
   }
 
   #record(row: PageRow, again: 'replay' | 'retry', previous: number | undefined): StoredRecord {
-    const { seq, kind, source, body, boot, mono } = row
-    const record = { seq, kind, source, body, boot, mono, ...this.#host.describe(row), late: true, again }
+    const { seq, kind, source, body, boot, mono, reply } = row
+    const content = { seq, kind, source, body, boot, mono, ...(reply ? { reply } : {}) }
+    const record = { ...content, ...this.#host.describe(row), late: true, again }
     return previous === undefined || previous === seq - 1 ? record : { ...record, after: previous }
   }
 

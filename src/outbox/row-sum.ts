@@ -7,6 +7,7 @@ export interface SummedRow {
   readonly target: number
   readonly expires: number
   readonly source: string
+  readonly reply?: string | null | undefined
 }
 
 const START = -2128831035
@@ -27,6 +28,15 @@ export function rowSum(row: SummedRow, text: string, from = 0, end = text.length
   const { source } = row
   for (let at = 0; at < source.length; at += 1) sum = Math.imul(sum ^ source.charCodeAt(at), PRIME)
   for (let at = from; at < end; at += 1) sum = Math.imul(sum ^ text.charCodeAt(at), PRIME)
+  return row.reply ? mixText(mix(sum, END), row.reply) : sum
+}
+
+/** Between two texts, so that none passes for a part of the other: no character. */
+const END = 0x1_0000
+
+function mixText(start: number, text: string): number {
+  let sum = start
+  for (let at = 0; at < text.length; at += 1) sum = Math.imul(sum ^ text.charCodeAt(at), PRIME)
   return sum
 }
 

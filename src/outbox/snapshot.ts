@@ -12,6 +12,7 @@ import {
   type RecordColumns,
   type RejectedRow,
 } from './operations.ts'
+import { replyText } from './reply.ts'
 import type { Stored } from './stored.ts'
 import type { Tail, TailEntry } from './tail.ts'
 import { toTexts } from './texts.ts'
@@ -56,9 +57,10 @@ export class Snapshots {
   /** The next snapshot keeps it among the rejected records. */
   reject(uplink: number, record: StoredRecord, reason: string): void {
     const { seq, boot, mono, source, body } = record
+    const reply = record.reply ? replyText(record.reply) : null
     if (this.#rejected.length >= REJECTED_WAITING_MAX) this.#rejected.shift()
     const kind = KINDS.indexOf(record.kind)
-    this.#rejected.push({ uplink, seq, reason, kind, boot, mono: Math.floor(mono), source, body })
+    this.#rejected.push({ uplink, seq, reason, kind, boot, mono: Math.floor(mono), source, body, reply })
   }
 
   /** `stored` is called when the next snapshot is on disk. */
@@ -132,6 +134,7 @@ function toColumns(entries: readonly TailEntry[], boot: number): RecordColumns {
   const monos = new Float64Array(entries.length)
   const targets = new Float64Array(entries.length)
   const expires = new Float64Array(entries.length)
+  const replies: [number, string][] = []
   // One plain loop: `from` with a function costs five times as much, on the thread that polls.
   for (let i = 0; i < entries.length; i += 1) {
     const entry = entries[i]
@@ -141,9 +144,11 @@ function toColumns(entries: readonly TailEntry[], boot: number): RecordColumns {
     monos[i] = Math.floor(entry.mono)
     targets[i] = entry.target
     expires[i] = entry.expires
+    if (entry.reply) replies.push([i, replyText(entry.reply)])
   }
   const boots = new Float64Array(entries.length).fill(boot)
-  return { seqs, kinds, boots, monos, targets, expires, ...toTexts(entries) }
+  const columns = { seqs, kinds, boots, monos, targets, expires, ...toTexts(entries) }
+  return replies.length === 0 ? columns : { ...columns, replies }
 }
 
 /** Positions and books that differ from what is stored; marks them as taken. */

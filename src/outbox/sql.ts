@@ -23,7 +23,8 @@ export const outboxSchema: readonly string[] = [
    STRICT`,
   `CREATE TABLE record (
      seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, boot INTEGER NOT NULL, mono INTEGER NOT NULL,
-     target INTEGER NOT NULL, expires INTEGER NOT NULL, source TEXT NOT NULL, body TEXT NOT NULL, sum INTEGER
+     target INTEGER NOT NULL, expires INTEGER NOT NULL, source TEXT NOT NULL, body TEXT NOT NULL, sum INTEGER,
+     reply TEXT
    ) STRICT`,
   `CREATE TABLE uplink (
      uplink INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, ranges TEXT NOT NULL, skipped TEXT NOT NULL,
@@ -40,7 +41,7 @@ export const outboxSchema: readonly string[] = [
    ) STRICT, WITHOUT ROWID`,
   `CREATE TABLE rejected (
      uplink INTEGER NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL, retry INTEGER NOT NULL, kind INTEGER NOT NULL,
-     boot INTEGER NOT NULL, mono INTEGER NOT NULL, source TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (uplink, seq)
+     boot INTEGER NOT NULL, mono INTEGER NOT NULL, source TEXT NOT NULL, body TEXT NOT NULL, reply TEXT, PRIMARY KEY (uplink, seq)
    ) STRICT, WITHOUT ROWID`,
   'CREATE INDEX rejected_retry ON rejected (uplink, seq) WHERE retry = 1',
   ...audienceSchema,

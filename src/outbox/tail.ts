@@ -1,4 +1,4 @@
-import type { RecordKind } from '../model.ts'
+import type { RecordKind, Reply } from '../model.ts'
 
 /** A record in memory that is not known to be on disk. */
 export interface TailEntry {
@@ -19,6 +19,7 @@ export interface TailEntry {
   committing: boolean
   /** It tells somebody that something is done, so nobody may see it before it is durable (P1). */
   readonly held: boolean
+  readonly reply: Reply | undefined
 }
 
 /** Rough cost of an entry beyond its strings. */
@@ -53,7 +54,9 @@ export class Tail {
   }
 
   /** Appends with the next seq. */
-  push(entry: Omit<TailEntry, 'seq' | 'committing' | 'held'> & { readonly held?: boolean }): TailEntry {
+  push(
+    entry: Omit<TailEntry, 'seq' | 'committing' | 'held' | 'reply'> & Partial<Pick<TailEntry, 'held' | 'reply'>>,
+  ): TailEntry {
     // Built in one literal so that all entries share one shape: this is the hottest allocation of the agent.
     const added: TailEntry = {
       seq: this.#next,
@@ -67,6 +70,7 @@ export class Tail {
       wantedBy: entry.wantedBy,
       committing: false,
       held: entry.held ?? false,
+      reply: entry.reply,
     }
     this.#next += 1
     this.#entries.push(added)
@@ -160,5 +164,7 @@ export class Tail {
 }
 
 function cost(entry: TailEntry): number {
-  return entry.body.length + ENTRY_BYTES
+  const { reply } = entry
+  const replyBytes = reply === undefined ? 0 : reply.topic.length + (reply.correlation?.length ?? 0)
+  return entry.body.length + ENTRY_BYTES + replyBytes
 }

@@ -10,8 +10,8 @@ import { Surface, type SurfaceContent } from './surface.ts'
 import type { Delivery, Fate, Message, Session, Shortfall } from './transport.ts'
 
 export interface AttendantParts {
-  readonly sender: Pick<Sender, 'notice' | 'lateDelivered'>
-  readonly feed: Pick<Feed, 'hasLate' | 'dropped'>
+  readonly sender: Pick<Sender, 'notice' | 'lateDelivered' | 'hasLate'>
+  readonly feed: Pick<Feed, 'dropped'>
   readonly clock: Clock
   readonly log: Logger
   /** Gives a number in [0, 1). */
@@ -133,8 +133,8 @@ export class Attendant {
   }
 
   #report(): void {
-    const { append, clock, feed } = this.#parts
-    if (!append || !this.#outage.isReportDue || feed.hasLate()) return
+    const { append, clock, sender } = this.#parts
+    if (!append || !this.#outage.isReportDue || sender.hasLate) return
     const report = this.#outage.take(this.#counts())
     if (!report) return
     append(outageRecord(report, { uplink: this.#settings.name, mono: clock.mono() }))

@@ -11,7 +11,8 @@ interface ClosedTopic {
   because: Kept
   /** What waits, in order. The first one is the probe. */
   waiting: Outgoing[]
-  probing: boolean
+  /** The message that finds out whether the topic is open again. */
+  probe: Outgoing | undefined
   /** When it is tried again (CLOCK_MONOTONIC, ms); Infinity: with a new session. */
   until: number
   pauses: number
@@ -57,15 +58,13 @@ export class ClosedTopics {
    */
   refuse(message: Outgoing, because: Kept, now: number): number | undefined {
     const known = this.#closed.get(message.topic)
-    const topic = known ?? { because, waiting: [], probing: false, until: 0, pauses: 0 }
+    const topic = known ?? { because, waiting: [], probe: undefined, until: 0, pauses: 0 }
     this.#closed.set(message.topic, topic)
-    const isNews = !known || topic.probing
+    const isNews = !known || topic.probe === message
     topic.because = because
-    topic.waiting.push(message)
-    topic.waiting.sort((a, b) => a.position - b.position)
-    this.#count(message, 1)
+    this.#wait(topic, message)
     if (!isNews) return undefined
-    topic.probing = false
+    topic.probe = undefined
     const { delayMs } = because
     const pauseMs = delayMs === undefined ? Number.POSITIVE_INFINITY : keptPauseMs(delayMs, topic.pauses, this.#random)
     topic.pauses += 1
@@ -73,13 +72,43 @@ export class ClosedTopics {
     return pauseMs
   }
 
+  /** The cloud said "not now" without a word about the topic, which is closed: the message waits with the others. */
+  returned(message: Outgoing, now: number): boolean {
+    const topic = this.#closed.get(message.topic)
+    if (!topic) return false
+    this.#wait(topic, message)
+    this.#rearm(topic, message, now)
+    return true
+  }
+
+  /** The message was not sent after all, for reasons of its own. */
+  gone(message: Outgoing, now: number): void {
+    const topic = this.#closed.get(message.topic)
+    if (!topic) return
+    this.#rearm(topic, message, now)
+    if (topic.waiting.length === 0 && !topic.probe) this.#closed.delete(message.topic)
+  }
+
+  /** It was the probe: another one is to find out. */
+  #rearm(topic: ClosedTopic, message: Outgoing, now: number): void {
+    if (topic.probe !== message) return
+    topic.probe = undefined
+    topic.until = now
+  }
+
+  #wait(topic: ClosedTopic, message: Outgoing): void {
+    topic.waiting.push(message)
+    topic.waiting.sort((a, b) => a.position - b.position)
+    this.#count(message, 1)
+  }
+
   /** A message to find out with whether its topic is open again. */
   probe(now: number): Outgoing | undefined {
     for (const topic of this.#closed.values()) {
-      if (topic.probing || topic.until > now) continue
+      if (topic.probe || topic.until > now) continue
       const message = topic.waiting.shift()
       if (!message) continue
-      topic.probing = true
+      topic.probe = message
       this.#count(message, -1)
       return message
     }
@@ -91,7 +120,7 @@ export class ClosedTopics {
     if (this.#closed.size === 0) return []
     const topic = this.#closed.get(name)
     // What was taken on the way into the refusal is no answer to a probe.
-    if (!topic?.probing) return []
+    if (!topic?.probe) return []
     this.#closed.delete(name)
     for (const message of topic.waiting) this.#count(message, -1)
     return topic.waiting
@@ -100,7 +129,7 @@ export class ClosedTopics {
   /** ms until the next probe is due; undefined when none is. */
   dueInMs(now: number): number | undefined {
     let due = Number.POSITIVE_INFINITY
-    for (const topic of this.#closed.values()) if (!topic.probing) due = Math.min(due, topic.until)
+    for (const topic of this.#closed.values()) if (!topic.probe) due = Math.min(due, topic.until)
     return Number.isFinite(due) ? Math.max(0, due - now) : undefined
   }
 
@@ -108,10 +137,10 @@ export class ClosedTopics {
   problem(now: number): SenderProblem | undefined {
     const [first] = this.#closed
     if (!first) return undefined
-    const [name, { because, until, probing }] = first
+    const [name, { because, until, probe }] = first
     const others = this.#closed.size > 1 ? ` and ${this.#closed.size - 1} more topics` : ''
     const held = this.isFull ? ', and everything else waits for them' : ''
-    const next = nextTry(probing ? 0 : until - now)
+    const next = nextTry(probe ? 0 : until - now)
     const message = `${because.reason} on ${name}${others}; ${this.#records} records wait${held}, ${next}`
     return { code: 'topic_kept', message, ...(because.hint === undefined ? {} : { hint: because.hint }) }
   }

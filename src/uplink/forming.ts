@@ -21,8 +21,9 @@ export interface Outgoing extends Message {
   readonly position: number
   /** Bytes of payload before compression. */
   readonly bytes: number
-  /** Which message of the session it was when it was last sent. */
+  /** Which message of the session it was when it was last sent, and when (CLOCK_MONOTONIC, ms). */
   sent: number
+  sentAt: number
   /** Refusals without a stated reason so far. */
   tries: number
 }
@@ -178,8 +179,9 @@ export class Forming {
       properties: first?.kind === 'data' ? this.#contents.data : this.#contents.other,
       records,
       position: this.#position,
-      bytes: payload.length,
+      bytes: byteLength(payload),
       sent: 0,
+      sentAt: 0,
       tries: 0,
     }
     if (qos === 1 && !properties.id) return message

@@ -23,11 +23,15 @@ export class Lanes {
   readonly #backlog: Lane
   readonly #live: Lane | undefined
   #turn = 0
+  #isRewinding = false
+  /** The lane that gave the last message. */
+  #last: Lane
 
   constructor(parts: LanesParts) {
     const { feed } = parts
     this.#feed = feed
     this.#backlog = new Lane(parts, (max) => feed.next(max))
+    this.#last = this.#backlog
     this.#live = parts.order === 'live_first' ? new Lane(parts, (max) => feed.nextLive(max)) : undefined
     feed.onAppend = () => {
       const backlog = this.#backlog.stock.appended()
@@ -51,9 +55,14 @@ export class Lanes {
     this.#backlog.forming.clear()
     this.#live?.forming.clear()
     let reading = this.#live ? 2 : 1
+    this.#isRewinding = true
     const then = () => {
       reading -= 1
-      if (reading === 0) this.#feed.rewind()
+      if (reading > 0) return
+      this.#isRewinding = false
+      this.#feed.rewind()
+      this.#backlog.stock.release()
+      this.#live?.stock.release()
     }
     this.#backlog.stock.clear(then)
     this.#live?.stock.clear(then)
@@ -65,7 +74,21 @@ export class Lanes {
     if (!live) return this.#backlog.next(now)
     this.#turn = (this.#turn + 1) % SHARES
     const [first, second] = this.#turn === 0 ? [this.#backlog, live] : [live, this.#backlog]
-    return first.next(now) ?? second.next(now)
+    this.#last = first
+    const message = first.next(now)
+    if (message) return message
+    this.#last = second
+    return second.next(now)
+  }
+
+  /** What was formed together with the last message: the other pieces of its record, for one. */
+  rest(): Outgoing | undefined {
+    return this.#last.forming.take()
+  }
+
+  /** A page is being read that is void, so the feed still stands where the session before left it. */
+  get isRewinding(): boolean {
+    return this.#isRewinding
   }
 
   /** Completes batches that waited long enough; gives the ms until the next one has, undefined when none waits. */

@@ -96,6 +96,15 @@ export class MqttSession implements Session {
     process.nextTick(this.#flush)
   }
 
+  oldestInFlight(): Message | undefined {
+    for (const { message } of this.#inFlight.values()) return message
+    return undefined
+  }
+
+  get isClosing(): boolean {
+    return this.#over || this.#closing !== undefined
+  }
+
   backlogBytes(): number {
     return this.#stream.writableLength + this.#encoder.pendingBytes
   }

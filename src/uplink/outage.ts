@@ -88,10 +88,7 @@ export class Outage {
  * The event by which the cloud is told. What had no answer is sent a second time (`duplicates`). An uplink that sends at most
  * once waits for no answers: there it is 0, and what was lost on the way nobody can tell.
  */
-export function outageRecord(
-  report: OutageReport,
-  to: { readonly uplink: string; readonly mono: number },
-): NewRecord {
+export function outageRecord(report: OutageReport, to: { readonly uplink: string; readonly mono: number }): NewRecord {
   const { reason, cuts, durationMs, late, unanswered, missing } = report
   const fields = {
     event: 'outage',

@@ -77,20 +77,22 @@ export class Refusals {
 
   /** The cloud will never take it: a batch is tried record by record, so that the answers tell which one was meant. */
   rejected(message: Outgoing, reason: string): void {
+    this.#open(message.topic)
     if (message.records.length > 1) this.#repeat(this.#parts.oneByOne(message))
     else this.reject(message, reason)
-    this.#open(message.topic)
   }
 
   reject(message: Outgoing, reason: string): void {
     const record = message.records[0]
     if (!record) return
+    this.#closed.gone(message, this.#parts.clock.mono())
     this.#rejections.note(record, reason)
     this.#parts.settled.refused(record, reason)
   }
 
   /** Too large to be sent at all. */
   split(message: Outgoing): void {
+    this.#closed.gone(message, this.#parts.clock.mono())
     this.#again.unshift(...this.#parts.oneByOne(message))
   }
 
@@ -107,7 +109,7 @@ export class Refusals {
       this.#close(message, fate)
       return
     }
-    this.#repeat([message])
+    if (!this.#closed.returned(message, this.#parts.clock.mono())) this.#repeat([message])
     this.pause(fate, message.topic)
   }
 

@@ -24,6 +24,8 @@ const BACKLOG_BYTES_MAX = 1_048_576
 const IN_FLIGHT_BYTES_MAX = 8_388_608
 /** Payload bytes published in one turn of the event loop: some milliseconds, then the drivers have theirs. */
 const TURN_BYTES_MAX = 524_288
+/** A stop waits so long for what is being settled (at_most_once). */
+const FINISH_MS_MAX = 2_000
 /** Liveness is looked at this often, or four times per acknowledgement timeout if that is more often. */
 const TICK_MS = 1_000
 /**
@@ -103,7 +105,7 @@ export class Sender {
     this.#window = new Window(settings.window)
     this.#wakes = new Wakes(parts.clock, () => this.#run())
     const wake = () => this.#wakes.soon()
-    this.#atMostOnce = settings.delivery === 'at_most_once' ? new AtMostOnce(parts.feed, wake) : undefined
+    this.#atMostOnce = settings.delivery === 'at_most_once' ? new AtMostOnce({ ...parts, onSettled: wake }) : undefined
     this.#compression = settings.batch?.gzip ? new Compression(wake) : undefined
     this.#lanes = new Lanes({
       feed: this.#feed,
@@ -112,10 +114,18 @@ export class Sender {
       format: formatOf(settings.format, settings.topics),
       batch: settings.batch,
       properties: settings.properties,
-      onPieces: (record, pieces) => this.#settled.expect(record, pieces),
+      onPieces: (record, pieces) => {
+        // At most once, all pieces of a record are settled together.
+        if (pieces === 0 || !this.#atMostOnce) this.#settled.expect(record, pieces)
+      },
       onArrival: wake,
       onFailure: (error) => parts.log.error(`reading the backlog failed: ${messageOf(error)}`),
     })
+  }
+
+  /** The feed still stands where the session before left it, or has something left of what was made before this one. */
+  get hasLate(): boolean {
+    return this.#lanes.isRewinding || this.#feed.hasLate()
   }
 
   /** Messages without an answer. */
@@ -143,7 +153,7 @@ export class Sender {
 
   /** Records delivered after an outage, since the agent started. */
   get lateDelivered(): number {
-    return this.#settled.late
+    return this.#settled.late + (this.#atMostOnce?.late ?? 0)
   }
 
   /** From the making of the newest record the cloud took to its acknowledgement; undefined before the first fresh one. */
@@ -168,6 +178,7 @@ export class Sender {
     this.#session = session
     this.#window = new Window(Math.min(this.#settings.window, session.windowMax))
     this.#ending = new AbortController()
+    this.#progress.begin()
     this.#wakes.begin(this.#ending.signal)
     this.#lanes.begin(session.packetBytesMax - this.#overheadBytes)
     void this.#watch(session, this.#ending.signal)
@@ -177,7 +188,10 @@ export class Sender {
   /** Takes nothing more; resolves when what was taken is written, if there is still a session. */
   async finish(): Promise<void> {
     this.#finishing = true
-    await this.#atMostOnce?.idle()
+    const enough = new AbortController()
+    // A disk that takes nothing must not keep the gateway from stopping.
+    await Promise.race([this.#atMostOnce?.idle(), this.#clock.wait(FINISH_MS_MAX, enough.signal)])
+    enough.abort()
     if (this.#session) this.#sendSettled(this.#session)
   }
 
@@ -226,12 +240,12 @@ export class Sender {
     this.#settled.flush()
     this.#lanes.refill()
     this.#wakes.within(this.#lanes.age(now))
-    this.#wakes.within(this.#refusals.dueInMs(now))
+    if (this.#mayPublish(session, now)) this.#wakes.within(this.#refusals.dueInMs(now))
   }
 
   /** at_most_once: what is settled goes out, whatever has happened since. */
   #sendSettled(session: Session): void {
-    for (;;) {
+    while (!session.isClosing) {
       const message = this.#atMostOnce?.take()
       if (!message) return
       session.publish(message, noAnswer)
@@ -240,6 +254,7 @@ export class Sender {
 
   #mayPublish(session: Session, now: number): boolean {
     if (
+      session.isClosing ||
       this.#feed.paused ||
       this.#finishing ||
       this.#atMostOnce?.isBusy ||
@@ -276,19 +291,28 @@ export class Sender {
       this.#tooLarge(message, session)
       return
     }
-    const bytes = message.payload.length
-    this.counts.messages += 1
-    this.counts.bytes += bytes
-    this.#pace.sent(bytes + message.topic.length, now)
+    this.#count(message, now)
     if (this.#atMostOnce) {
       this.#atMostOnce.add(message)
+      for (let more = this.#lanes.rest(); more; more = this.#lanes.rest()) {
+        this.#count(more, now)
+        this.#atMostOnce.add(more)
+      }
       return
     }
     if (this.#window.inFlight === 0) this.#progress.busy(now)
-    this.#inFlightBytes += bytes
+    this.#inFlightBytes += message.bytes
+    message.sentAt = now
     this.#inFlightRecords += message.records.length
     message.sent = this.#window.sent()
     session.publish(message, this.#onFate)
+  }
+
+  #count(message: Outgoing, now: number): void {
+    const bytes = typeof message.payload === 'string' ? message.bytes : message.payload.length
+    this.counts.messages += 1
+    this.counts.bytes += bytes
+    this.#pace.sent(bytes + message.topic.length, now)
   }
 
   #tooLarge(message: Outgoing, session: Session): void {
@@ -302,9 +326,9 @@ export class Sender {
 
   readonly #onFate = (fate: Fate, message: Outgoing): void => {
     this.#window.settled()
-    this.#inFlightBytes -= message.payload.length
+    this.#inFlightBytes -= message.bytes
     this.#inFlightRecords -= message.records.length
-    this.#progress.answered(fate.fate === 'accepted' ? message.records.at(-1) : undefined)
+    this.#progress.answered(message.sent, fate.fate === 'accepted' ? message.records.at(-1) : undefined)
     if (fate.fate === 'accepted') {
       this.#window.grow()
       this.#settled.taken(message.records)
@@ -335,7 +359,7 @@ export class Sender {
 
   readonly #onNoticeFate = (fate: Fate, notice: Message): void => {
     this.#window.settled()
-    this.#progress.answered()
+    this.#progress.answered(0)
     // A refusal that may be meant for this topic alone must not hold up the records.
     if (fate.fate === 'kept' && !fate.onlyTopic && fate.triesMax === undefined) {
       this.#notices.again(notice)
@@ -355,7 +379,8 @@ export class Sender {
       await this.#clock.wait(tickMs, signal)
       if (signal.aborted) return
       this.#wakes.soon()
-      const dead = this.#progress.deadFor(this.#window.inFlight, ackTimeoutMs)
+      const oldest: Partial<Outgoing> | undefined = session.oldestInFlight()
+      const dead = this.#progress.deadFor(ackTimeoutMs, { inFlight: this.#window.inFlight, oldest })
       if (dead) void session.close(dead)
     }
   }

@@ -23,6 +23,8 @@ export class Stock {
   /** Called when the page that is being read has come: it was asked for before everything became void. */
   #whenVoid: (() => void) | undefined
   #dry = false
+  /** Nothing may be read: the feed is to begin anew first. */
+  #held = false
   /** Records were appended while a page was being read, so its emptiness proves nothing. */
   #appended = false
 
@@ -54,13 +56,22 @@ export class Stock {
     this.#index += 1
   }
 
-  /** Everything at hand is void. `then` is called at once, or when the page that is being read has come. */
+  /**
+   * Everything at hand is void, and nothing is read until `release`. `then` is called at once, or when the page that is being
+   * read has come.
+   */
   clear(then: () => void): void {
     this.#page = []
     this.#index = 0
     this.#dry = false
+    this.#held = true
     if (this.#reading) this.#whenVoid = then
     else then()
+  }
+
+  /** The feed has begun anew. */
+  release(): void {
+    this.#held = false
   }
 
   /** Asks for the next page when less than half of one is left. */
@@ -69,7 +80,7 @@ export class Stock {
   }
 
   #read(): void {
-    if (this.#reading || this.#dry) return
+    if (this.#reading || this.#dry || this.#held) return
     this.#appended = false
     const answer = this.#parts.read(this.#parts.pageRecords)
     if (!(answer instanceof Promise)) {

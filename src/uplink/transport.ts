@@ -142,6 +142,10 @@ export interface Session {
    * fate of what was in flight is unknown and the sender sends it again (at least once).
    */
   publish<M extends Message>(message: M, onFate: (fate: Fate, message: M) => void): void
+  /** The message that has waited longest for its fate. */
+  oldestInFlight(): Message | undefined
+  /** It is ending: what is published now goes nowhere. */
+  readonly isClosing: boolean
   /** Bytes waiting in the socket; the sender stops filling above a limit. */
   backlogBytes(): number
   /**

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   formatAge,
+  formatByteRate,
   formatCount,
   formatDuration,
+  formatMessageRate,
   formatNumberOf,
   formatRate,
   formatSize,
@@ -68,6 +70,29 @@ test('a rate has two digits that count', () => {
     [45_123.4, '45 123'],
   ]
   for (const [rate, text] of cases) assert.equal(formatRate(rate), text)
+})
+
+test('a rate that somebody wrote is shown as it may have been written', () => {
+  const messages: readonly [number, string][] = [
+    [20, '20/s'],
+    [1 / 60, '1/min'],
+    [100 / 60, '100/min'],
+    [7 / 3600, '7/h'],
+    [12.34567, '12.3/s'],
+    [0.0123456, '44.4/h'],
+    [0.00001, '0.0/h'],
+    [1_000_000, '1 000 000/s'],
+  ]
+  for (const [rate, text] of messages) assert.equal(formatMessageRate(rate), text)
+  const bytes: readonly [number, string][] = [
+    [65_536, '64KiB/s'],
+    [10e6 / 60, '10MB/min'],
+    [500, '500B/s'],
+    [1_000_000, '1MB/s'],
+    [(3 * 1024 ** 3) / 3600, '3GiB/h'],
+    [12_345.678, '12 KiB/s'],
+  ]
+  for (const [rate, text] of bytes) assert.equal(formatByteRate(rate), text)
 })
 
 test('a time is that of the clock on the wall', () => {

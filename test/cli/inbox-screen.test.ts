@@ -114,7 +114,7 @@ test('one command in full: what is not known is said, not left out', () => {
   assert.deepEqual(commandText(bare), [
     'id         c-17',
     'key        boiler-setpoint',
-    'value      none that could be kept',
+    'value      none',
     'state      waiting',
     'waits for  device offline',
     'from       cloud',

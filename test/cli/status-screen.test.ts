@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { statusLine } from '../../src/cli/status-line.ts'
 import { statusScreen } from '../../src/cli/status-screen.ts'
+import { displayWidth } from '../../src/cli/table.ts'
 import type { ConnectionStatus, DeviceStatus, Status } from '../../src/status.ts'
 import { statusOf, uplinkOf } from '../support/status.ts'
 
@@ -15,15 +16,15 @@ test('a site where all is well fits one screen and has no exclamation mark', () 
     'DEVICES     state   reply  last values',
     'main-meter  online  38 ms  power 12.4 kW',
     '',
-    'UPLINKS  type  state          acked      delay  queued  oldest  delivered',
-    'cloud    mqtt  online 3d 00h  2.0 s ago  0.4 s  0       -       100',
+    'UPLINKS  state          acked      delay  queued  oldest  delivered',
+    'cloud    online 3d 00h  2.0 s ago  0.4 s  0       -       100',
     '',
     'OUTBOX  212 MiB of 4 GiB · 3 in memory · 97 records written in 2 commits',
     'INBOX   0 waiting · 14 received · 11 applied · 3 superseded',
   ])
 })
 
-test('a dead device is named with reason and next try on the row of its connection', () => {
+test('a dead device is named with reason and next try below the row of its connection', () => {
   const boiler: DeviceStatus = {
     name: 'boiler',
     connection: 'bus-a',
@@ -33,8 +34,9 @@ test('a dead device is named with reason and next try on the row of its connecti
     nextProbeInMs: 38_000,
     points: [],
   }
-  const row = rowOf(statusOf({ devices: [boiler] }), 'bus-a')
-  assert.match(row, /0 of 1 .* ! boiler offline 41 min \(timeout\), retry in 38 s$/)
+  const status = statusOf({ devices: [boiler] })
+  assert.match(rowOf(status, 'bus-a'), / 0 of 1 /)
+  assert.deepEqual(below(status, 'bus-a'), ['  ! boiler offline 41 min (timeout), retry in 38 s'])
 })
 
 test('a port that is not there says why and what to do, and does not repeat it for every device', () => {
@@ -52,31 +54,31 @@ test('a port that is not there says why and what to do, and does not repeat it f
     ],
     devices: [{ name: 'boiler', connection: 'bus-a', state: 'offline', sinceMs: 0, points: [] }],
   })
-  assert.match(rowOf(status, 'bus-a'), /- {2,}! there is no \/dev\/ttyUSB0 \(plug the adapter in\)$/)
+  assert.deepEqual(below(status, 'bus-a'), ['  ! there is no /dev/ttyUSB0 (plug the adapter in)'])
 })
 
 test('a sentence that stands at the top is not said again in the row', () => {
   const problem = { code: 'no_port', message: 'there is no /dev/ttyUSB0', hint: 'plug the adapter in' }
   const connections = statusOf().connections.map((one) => ({ ...one, state: 'failed' as const, problem }))
   const attention = ['connection bus-a: there is no /dev/ttyUSB0 (plug the adapter in)']
-  assert.match(rowOf(statusOf({ connections, attention }), 'bus-a'), /ago +! no_port, see above$/)
+  assert.deepEqual(below(statusOf({ connections, attention }), 'bus-a'), ['  ! no_port, see above'])
 })
 
 test('a connection whose polls are paused says so', () => {
   const status = statusOf()
   const connections = status.connections.map((connection) => ({ ...connection, state: 'paused' as const }))
-  assert.match(rowOf(statusOf({ connections }), 'bus-a'), /! polling is paused$/)
+  assert.deepEqual(below(statusOf({ connections }), 'bus-a'), ['  ! polling is paused'])
 })
 
 test('a connection that a tool uses, that is overloaded or answers rubbish says so', () => {
-  const screenOf = (changes: Partial<ConnectionStatus>) => {
-    const connections = statusOf().connections.map((connection) => ({ ...connection, ...changes }))
-    return rowOf(statusOf({ connections }), 'bus-a')
-  }
-  assert.match(screenOf({ state: 'lent' }), /! used by a tool, nothing is polled$/)
-  assert.match(screenOf({ busy: 0.997, missedPollsLately: 14 }), / 100 % .*! 14 polls missed in the last minute$/)
+  const withIt = (changes: Partial<ConnectionStatus>) =>
+    statusOf({ connections: statusOf().connections.map((connection) => ({ ...connection, ...changes })) })
+  assert.deepEqual(below(withIt({ state: 'lent' }), 'bus-a'), ['  ! used by a tool, nothing is polled'])
+  const overloaded = withIt({ busy: 0.997, missedPollsLately: 14 })
+  assert.match(rowOf(overloaded, 'bus-a'), / 100 % /)
+  assert.deepEqual(below(overloaded, 'bus-a'), ['  ! 14 polls missed in the last minute'])
   const suspicion = { code: 'damaged', message: 'the last 9 replies were damaged', hint: 'compare the line settings' }
-  assert.match(screenOf({ suspicion }), /! the last 9 replies were damaged$/)
+  assert.deepEqual(below(withIt({ suspicion }), 'bus-a'), ['  ! the last 9 replies were damaged'])
 })
 
 test('an uplink that is down is in capitals, with backlog, age and reason', () => {
@@ -89,27 +91,28 @@ test('an uplink that is down is in capitals, with backlog, age and reason', () =
     problem: { code: 'tls', message: 'certificate expired' },
     nextTryInMs: 4_000,
   })
-  const row = rowOf(statusOf({ uplinks: [uplink] }), 'billing')
-  assert.match(row, /OFFLINE 2h 14m .* 268 +2h 14m .* ! certificate expired, retry in 4.0 s$/)
+  const status = statusOf({ uplinks: [uplink] })
+  assert.match(rowOf(status, 'billing'), /OFFLINE 2h 14m .* 268 +2h 14m /)
+  assert.deepEqual(below(status, 'billing'), ['  ! certificate expired, retry in 4.0 s'])
 })
 
 test('what was given up is on the screen even while the uplink is online', () => {
-  const row = rowOf(statusOf({ uplinks: [uplinkOf({ dropped: 7, rejected: 1200 })] }), 'cloud')
-  assert.match(row, /! 1 200 rejected by the broker; 7 dropped$/)
+  const status = statusOf({ uplinks: [uplinkOf({ dropped: 7, rejected: 1200 })] })
+  assert.deepEqual(below(status, 'cloud'), ['  ! 1 200 rejected by the broker; 7 dropped'])
 })
 
-test('how an uplink sends stands with its type, and what it cannot do stands in its row', () => {
+test('how an uplink sends, and what it cannot do, stand below its row', () => {
   const uplink = uplinkOf({
     order: 'live_first',
     pace: { messagesPerSecond: 20, bytesPerSecond: 65_536 },
     shortfalls: [{ code: 'canary_lost', message: 'the canary did not come back', hint: 'see the queue' }],
   })
-  assert.match(rowOf(statusOf({ uplinks: [uplink] }), 'cloud'), /^cloud +mqtt, live first, 20\/s, 64 KiB\/s {2}online/)
-  assert.match(rowOf(statusOf({ uplinks: [uplink] }), 'cloud'), /! the canary did not come back$/)
+  const manner = '  mqtt, live first, 20/s at most, 64KiB/s at most'
+  assert.deepEqual(below(statusOf({ uplinks: [uplink] }), 'cloud'), [manner, '  ! the canary did not come back'])
   const attention = ['uplink cloud: the canary did not come back (see the queue)']
-  assert.match(rowOf(statusOf({ uplinks: [uplink], attention }), 'cloud'), /! canary_lost, see above$/)
+  assert.deepEqual(below(statusOf({ uplinks: [uplink], attention }), 'cloud'), [manner, '  ! canary_lost, see above'])
   const once = uplinkOf({ delivery: 'at_most_once' })
-  assert.match(rowOf(statusOf({ uplinks: [once] }), 'cloud'), /^cloud +mqtt, at most once {2}online/)
+  assert.deepEqual(below(statusOf({ uplinks: [once] }), 'cloud'), ['  mqtt, at most once'])
 })
 
 test('things that need a human stand at the top, and the last line names the command that helps', () => {
@@ -136,7 +139,9 @@ test('waiting commands are listed with their expiry, and many are counted', () =
 test('a failing disk and a recovered database are told with the outbox', () => {
   const problem = { code: 'disk_full', message: 'the disk is full', hint: 'delete files', sinceMs: 60_000 }
   const storage = { state: 'failing', problem, file: 'x', recovered: 'set aside as tidegate.db.damaged' } as const
-  assert.match(rowOf(statusOf({ storage }), 'OUTBOX'), /! the disk is full, for 60 s: delete files · set aside as/)
+  const [row = '', ...more] = lineAndBelow(statusOf({ storage }), 'OUTBOX')
+  const text = [row, ...more.map((line) => line.trim())].join(' ')
+  assert.match(text, /! the disk is full, for 60 s: delete files · set aside as/)
 })
 
 test('the line for systemctl counts devices and names every uplink with its queue', () => {
@@ -151,10 +156,21 @@ test('the line for systemctl counts devices and names every uplink with its queu
   )
 })
 
+/** The row that begins with the name, and what is indented below it. */
+function lineAndBelow(status: Status, name: string): string[] {
+  const lines = statusScreen(status)
+  const from = lines.findIndex((line) => line.startsWith(`${name} `))
+  assert.ok(from >= 0, `no row for ${name}`)
+  const length = lines.slice(from + 1).findIndex((line) => !line.startsWith('  '))
+  return lines.slice(from, length < 0 ? undefined : from + 1 + length)
+}
+
 function rowOf(status: Status, name: string): string {
-  const row = statusScreen(status).find((line) => line.startsWith(`${name} `))
-  assert.ok(row, `no row for ${name}`)
-  return row
+  return lineAndBelow(status, name)[0] ?? ''
+}
+
+function below(status: Status, name: string): string[] {
+  return lineAndBelow(status, name).slice(1)
 }
 
 test('a paused uplink and what the card took are said, and the command that shows the backlog', () => {
@@ -163,8 +179,86 @@ test('a paused uplink and what the card took are said, and the command that show
     storage: { state: 'ok', file: 'x', writtenBytes: 3 * 1024 ** 2 },
     attention: ['uplink cloud is paused by an operator (tidegate outbox resume cloud)'],
   })
-  assert.match(rowOf(status, 'cloud'), /! paused by an operator$/)
+  assert.deepEqual(below(status, 'cloud'), ['  ! paused by an operator'])
   const lines = statusScreen(status)
-  assert.ok(lines.some((line) => line.endsWith('97 records written in 2 commits, 3 MiB to flash')))
+  assert.match(lines.join('\n'), /97 records written in 2 commits,\n {8}3 MiB to flash\n/)
   assert.match(lines.at(-1) ?? '', / tidegate outbox$/)
+})
+
+test('however long the names, numbers and sentences, no line is wider than 80 columns', () => {
+  const sentence =
+    'the broker refused the connection: not authorized (0x87), "no such user in this realm, ask the operator"'
+  const problem = { code: 'refused_135', message: sentence, hint: 'allow user plant7-gw01 with this client id' }
+  const fortnight = 14.2 * 86_400_000
+  const name = 'the-compressor-in-hall-seven-behind-the-door'
+  const status = statusOf({
+    gateway: 'plant7-gateway-in-the-cabinet-of-hall-seven',
+    clockKnown: false,
+    attention: [`uplink billing: ${sentence} (${problem.hint})`],
+    connections: [
+      {
+        ...statusOf().connections[0],
+        name: 'the-bus-behind-the-door',
+        type: 'modbus-rtu-over-tcp',
+        line: 'gateway-of-the-hall.plant7.example:4001',
+        state: 'failed',
+        problem,
+        exchanges: 123_456_789,
+        failures: 12_345_678,
+        lastReplyAgeMs: fortnight,
+      },
+    ],
+    devices: [
+      {
+        name,
+        connection: 'the-bus-behind-the-door',
+        state: 'offline',
+        reason: 'timeout',
+        sinceMs: fortnight,
+        latencyMs: 12_345,
+        points: ['supply_temperature', 'serial', 'c', 'd', 'e'].map((point) => ({
+          name: point,
+          value: point === 'serial' ? 'x'.repeat(90) : 61.3,
+          quality: 'stale' as const,
+          unit: '°C',
+        })),
+      },
+    ],
+    uplinks: [
+      uplinkOf({
+        name: 'the-cloud-of-the-customer',
+        state: 'offline',
+        sinceMs: fortnight,
+        lastAckAgeMs: fortnight,
+        oldestPendingAgeMs: fortnight,
+        pending: 12_345_678,
+        delivered: 123_456_789,
+        order: 'live_first',
+        delivery: 'at_most_once',
+        pace: { messagesPerSecond: 1 / 60, bytesPerSecond: 10e6 / 60 },
+        problem,
+        shortfalls: [problem],
+        nextTryInMs: 98_000,
+        rejected: 1_234_567,
+        dropped: 7_654_321,
+      }),
+    ],
+    inbox: {
+      waiting: [{ key: 'boiler-setpoint', id: 'c', value: 'y'.repeat(200), reason: 'device offline', expiresInMs: 1 }],
+      received: 1_234_567,
+      finished: {
+        applied: 1_234_567,
+        verified: 1_234_567,
+        superseded: 1_234_567,
+        expired: 1_234_567,
+        failed: 1_234_567,
+      },
+    },
+    storage: { state: 'failing', file: 'x', problem: { ...problem, sinceMs: fortnight }, writtenBytes: 1e12 },
+  })
+  const lines = statusScreen(status)
+  for (const line of lines) assert.ok(displayWidth(line) <= 80, `${displayWidth(line)} columns: ${line}`)
+  const text = lines.join('\n')
+  assert.match(text, /^ {2}mqtt, live first, at most once, 1\/min at most, 10MB\/min at most$/m)
+  assert.ok(text.replaceAll(/\s+/g, ' ').includes(`! uplink billing: ${sentence} (${problem.hint})`))
 })

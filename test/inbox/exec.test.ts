@@ -72,8 +72,8 @@ test('much on standard error is bounded, and what goes on in the background hold
      (while [ ! -e ${stop} ]; do sleep 0.05; done) &
      exit 1`,
   )
-  t.after(() => writeFileSync(stop, ''))
   const ran = await runProgram(program, [], { timeoutMs: 60_000, clock: systemClock })
+  writeFileSync(stop, '')
   assert.ok(ran.end === 'exited' && ran.status === 1)
   assert.match(ran.lastLine, /^0{199}…$/)
 })
@@ -121,7 +121,8 @@ test('it is run once for one id: not for a repeat, and not after a crash', async
   const folder = folderOf(t)
   const runs = join(folder, 'runs')
   const go = join(folder, 'go')
-  const program = script(folder, `echo "$1" >> ${runs}; while [ ! -e ${go} ]; do sleep 0.02; done`)
+  const ends = join(folder, 'ends')
+  const program = script(folder, `echo "$1" >> ${runs}; while [ ! -e ${go} ]; do sleep 0.02; done; echo end >> ${ends}`)
   const site = await Site.open({ commands: [valve(program)] })
   await site.deliver('{"id":"a","value":"1"}', { key: 'valve' })
   await until(() => existsSync(runs), { what: 'the program to run' })
@@ -136,6 +137,7 @@ test('it is run once for one id: not for a repeat, and not after a crash', async
     'b applied',
   ])
   assert.equal(readFileSync(runs, 'utf8'), '1\n2\n')
+  await until(() => readFileSync(ends, 'utf8') === 'end\nend\n', { what: 'the end of both' })
 })
 
 test('two programs run side by side, the jobs of one key one after the other', async (t) => {

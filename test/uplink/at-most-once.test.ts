@@ -86,3 +86,55 @@ test('at most once: a stop waits until what is being settled is sent', async () 
   assert.deepEqual(session.seqs().flat(), [1, 2, 3])
   assert.equal(feed.spentSeqs.length, 3, 'nothing more is taken')
 })
+
+test('at most once: a stop ends although the disk takes nothing, and a disk that fails is asked again', async () => {
+  const feed = new MemoryFeed()
+  const { sender, clock, session } = setUp(feed)
+  let tries = 0
+  feed.spend = (records) => {
+    tries += 1
+    if (tries === 1) return Promise.reject(new Error('disk I/O error'))
+    feed.spentSeqs.push(...records.map(({ seq }) => seq))
+    return tries === 2 ? Promise.resolve() : new Promise(() => {})
+  }
+  feed.append(3)
+  sender.open(session)
+  await clock.pass(3_000)
+  assert.deepEqual(session.seqs().flat(), [1, 2, 3])
+  feed.append(1)
+  await clock.pass(100)
+  assert.equal(tries, 3)
+  const finished = sender.finish()
+  await clock.pass(2_100)
+  await finished
+})
+
+test('at most once: the points of one record go together, also when the socket is full', async () => {
+  const feed = new MemoryFeed()
+  const settings = {
+    format: { type: 'json-flat' },
+    topics: { data: 't/{device}/{point}', event: 't/event', result: 't/result' },
+  } as const
+  const { sender, session } = setUp(feed, settings)
+  feed.append(3, { body: '"device":"d","values":{"a":1,"b":2,"c":3}' })
+  const publish = session.publish.bind(session)
+  session.publish = (message, onFate) => {
+    session.backlog = 2_000_000
+    publish(message, onFate)
+  }
+  sender.open(session)
+  await turnsUntil(() => session.sent.length > 0)
+  await sender.finish()
+  assert.equal(session.sent.length, 3 * feed.spentSeqs.length)
+})
+
+test('at most once: nothing is settled or written while the session is closing', async () => {
+  const feed = new MemoryFeed()
+  const { sender, clock, session } = setUp(feed)
+  sender.open(session)
+  await turn()
+  session.closedBecause = { reason: 'command_flood', detail: '', hurry: 'soon' }
+  feed.append(500)
+  await clock.pass(1_000)
+  assert.equal(feed.spentSeqs.length, 0)
+})

@@ -95,3 +95,21 @@ test('a topic that is rejected for good while it is probed opens the way for the
   assert.equal(feed.pending, 0)
   assert.equal(feed.rejectedRecords.length, 3)
 })
+
+for (const [code, answer] of [
+  ['0x97', pubackFate(0x97)],
+  ['0x89', pubackFate(0x89)],
+  ['0x80', pubackFate(0x80)],
+] as const) {
+  test(`a probe that is answered ${code} leaves its topic to be tried again, in order`, async () => {
+    const { sender, feed, clock, session } = setUp()
+    feed.append(5, { source: 'closed' })
+    const answers: Fate[] = [...Array.from({ length: 5 }, () => notAuthorized), answer]
+    session.answers = () => answers.shift() ?? accepted
+    sender.open(session)
+    await clock.pass(200_000)
+    assert.equal(feed.pending, 0)
+    assert.deepEqual(feed.deliveredSeqs, [1, 2, 3, 4, 5])
+    assert.equal(sender.problem, undefined)
+  })
+}

@@ -29,13 +29,26 @@ export class ScriptedSession implements Session {
   publish<M extends Message>(message: M, onFate: (fate: Fate, message: M) => void): void {
     this.inFlight += 1
     this.inFlightMax = Math.max(this.inFlightMax, this.inFlight)
+    this.#unanswered.add(message)
     const answer = (fate: Fate) => {
+      this.#unanswered.delete(message)
       this.inFlight -= 1
       onFate(fate, message)
     }
     this.sent.push({ topic: message.topic, payload: message.payload.toString(), answer })
     const fate = this.answers?.(message)
     if (fate) setImmediate(answer, fate)
+  }
+
+  readonly #unanswered = new Set<Message>()
+
+  oldestInFlight(): Message | undefined {
+    for (const message of this.#unanswered) return message
+    return undefined
+  }
+
+  get isClosing(): boolean {
+    return this.closedBecause !== undefined
   }
 
   backlogBytes(): number {

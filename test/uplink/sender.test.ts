@@ -225,6 +225,20 @@ test('no answer for the timeout while something is in flight closes the session'
   assert.equal(session.closedBecause?.reason, 'ack_timeout')
 })
 
+test('a message that is never answered while later ones are closes the session', async () => {
+  const { sender, feed, clock } = setUp({ ackTimeoutMs: 5_000 })
+  const session = new ScriptedSession()
+  session.answers = (message) => (seqOf(message) === 3 ? undefined : accepted)
+  feed.append(2)
+  sender.open(session)
+  for (let second = 0; second < 7 && !session.closedBecause; second += 1) {
+    feed.append(2)
+    await clock.pass(1_000)
+  }
+  assert.equal(session.closedBecause?.reason, 'ack_timeout')
+  assert.match(session.closedBecause?.detail ?? '', /one message has no acknowledgement, though later ones have/)
+})
+
 test('an idle session is never closed for want of acknowledgements', async () => {
   const { sender, feed, clock } = setUp({ ackTimeoutMs: 5_000 })
   const session = new ScriptedSession()

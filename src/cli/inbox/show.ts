@@ -27,7 +27,7 @@ export function commandText(command: ListedCommand): string[] {
   const rows = [
     ['id', command.id],
     ['key', command.key],
-    ['value', command.value ?? 'none that could be kept'],
+    ['value', command.value ?? (command.state === 'refused' ? 'none that could be kept' : 'none')],
     ...(version === undefined ? [] : [['version', String(version)]]),
     ['state', command.state],
     ...(waitsFor === undefined || waitsFor === command.state ? [] : [['waits for', waitsFor]]),

@@ -72,8 +72,9 @@ function checkThinning(
 
 /** A point whose next value may be long in coming: one that thinning leaves out is not made up for soon. */
 function changingPoint({ points }: DeviceSettings): string | undefined {
-  return points.find(({ access, report }) => access !== 'wo' && report !== undefined && report.atLeastEveryMs === undefined)
-    ?.name
+  return points.find(
+    ({ access, report }) => access !== 'wo' && report !== undefined && report.atLeastEveryMs === undefined,
+  )?.name
 }
 
 /** The shortest time between two readings; 0: not known, because the device speaks by itself or has a schedule. */

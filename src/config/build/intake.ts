@@ -55,8 +55,7 @@ function checkProtocol(
   const byProperty = options.key.from === 'user-property'
   const place = context.written([...path, 'key']) ? [...path, 'key'] : path
   if (version === 3 && byProperty) {
-    const hint =
-      options.intake.preset === undefined ? 'topic:-1 or json:/pointer is possible' : 'write protocol: 5, as the preset needs'
+    const hint = options.intake.preset === undefined ? 'topic:-1 or json:/pointer is possible' : 'write protocol: 5'
     context.error(place, 'MQTT 3.1.1 has no user properties', { hint, at: place === path ? 'key' : 'value' })
   }
   if (fallback && byProperty) {
