@@ -14,7 +14,7 @@ import type { Keeper } from './outbox/keeper.ts'
 import type { OutboxDesk } from './outbox-api.ts'
 import { overview, type Parts } from './overview.ts'
 import type { Settings } from './settings.ts'
-import { createSouthbound } from './southbound.ts'
+import { createSouthbound, type Southbound } from './southbound.ts'
 import type { Status } from './status.ts'
 import { openStore, type Store } from './store.ts'
 import { surfaceContent } from './surface.ts'
@@ -72,7 +72,7 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
   const store = await openStore(settings, { ...options, clock, times, closing })
   const { storage, outbox, keeper, salvage } = store
   const lastValues = new LastValues(settings.connections.flatMap((connection) => connection.devices))
-  const { pollers, desk: deviceDesk, record } = createSouthbound(settings, {
+  const southbound = createSouthbound(settings, {
     clock,
     times,
     log,
@@ -84,25 +84,9 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
       for (const uplink of uplinks) uplink.look()
     },
   })
+  const { pollers, record } = southbound
   pauseWhenFull(keeper, pollers)
-  const inbox = new Inbox(settings, {
-    storage,
-    clock,
-    log: log.child('inbox'),
-    isLogLost: store.isLogLost,
-    report: (record) => outbox.report(record),
-    devices: new Fleet(pollers),
-    verbs: gatewayVerbs({
-      connections: settings.connections,
-      pollers,
-      clock,
-      record,
-      flush: () => outbox.append([], { durable: true }),
-      restart: options.restart,
-    }),
-    now: () => times.now(),
-    bootOffset: (boot) => outbox.boots.knownOffset(boot),
-  })
+  const inbox = createInbox(settings, { ...options, clock, times, store, pollers, record })
   const uplinks = createUplinks(settings, { times, store, inbox, clock, log, content: surfaceContent(() => parts) })
   const own = { settings, version: options.version, startedMono, clock }
   const parts: Parts = { ...own, storage, outbox, keeper, salvage, inbox, lastValues, pollers, uplinks }
@@ -134,12 +118,36 @@ async function connect(settings: Settings, options: AgentOptions, closing: Async
     status: () => overview(parts),
     outbox: desk,
     inbox: inboxDesk,
-    devices: deviceDesk,
+    devices: southbound.desk,
     healthy: async () =>
       storage.silentMs() < STORAGE_SILENT_MS_MAX &&
       pollers.every((poller) => poller.overdueMs() < POLLER_SILENT_MS_MAX),
     stop: () => closing.disposeAsync(),
   }
+}
+
+interface InboxSurroundings extends Pick<Southbound, 'pollers' | 'record'>, Pick<AgentOptions, 'log' | 'restart'> {
+  readonly clock: Clock
+  readonly times: Times
+  readonly store: Store
+}
+
+function createInbox(settings: Settings, parts: InboxSurroundings): Inbox {
+  const { clock, times, pollers, record, restart, store } = parts
+  const { storage, outbox, isLogLost } = store
+  const { connections } = settings
+  const flush = () => outbox.append([], { durable: true })
+  return new Inbox(settings, {
+    storage,
+    clock,
+    log: parts.log.child('inbox'),
+    isLogLost,
+    report: (outcome) => outbox.report(outcome),
+    devices: new Fleet(pollers),
+    verbs: gatewayVerbs({ connections, pollers, clock, record, flush, restart }),
+    now: () => times.now(),
+    bootOffset: (boot) => outbox.boots.knownOffset(boot),
+  })
 }
 
 interface UplinkSurroundings {

@@ -106,6 +106,8 @@ export interface IncomingCommand {
   /** The last-value key the sender used; '' when the message carried none. */
   readonly key: string
   readonly payload: Uint8Array
+  /** It was so long that only its beginning is here; absent: all of it is. */
+  readonly payloadBytes?: number
   /** Recognises a redelivery of a message that has no command id: equal for two deliveries of one message. */
   readonly redelivery?: string
   /** The cloud says that it may have sent this before (MQTT DUP). Only then `redelivery` may be trusted. */

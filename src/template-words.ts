@@ -110,7 +110,10 @@ export function filledTemplate(parts: readonly TemplatePart[], textOf: TemplateT
   return text
 }
 
-function fitted({ placeholder, quoted }: { readonly placeholder: TemplatePlaceholder; readonly quoted: boolean }, text: string): string {
+function fitted(
+  { placeholder, quoted }: { readonly placeholder: TemplatePlaceholder; readonly quoted: boolean },
+  text: string,
+): string {
   if (!PLACEHOLDERS[placeholder].json) return escaped(text)
   if (!quoted) return text
   // A string gives its inside, which is escaped already. Null is an empty text, any other JSON is text as it stands.

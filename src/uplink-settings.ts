@@ -80,6 +80,8 @@ export interface MqttSettings extends UplinkCommon {
   readonly keepaliveMs: number
   readonly sessionExpiryMs: number
   readonly connectTimeoutMs: number
+  /** Largest packet that is sent, in bytes, whatever the server says of itself. */
+  readonly packetBytesMax?: number
   readonly tls: TlsSettings
   readonly proxy?: ProxySettings
   /** Topic templates; only the placeholders {device}, {point} (data) and {key} (results) are left in them. */

@@ -78,6 +78,28 @@ test('info says what the gateway is and which commands it takes, and no secret',
   assert.doesNotMatch(text, /hush/)
 })
 
+test('info says of every kind of command what it does, and of a program only that it runs one', () => {
+  const value = { oneOf: ['red', 'green'], max: 9 }
+  const target = { type: 'exec', program: '/opt/hush', args: ['hush', '{value}'], value, timeoutMs: 1_000 } as const
+  const targets: readonly CommandSettings['target'][] = [
+    { type: 'group', device: 'boiler', points: [{ name: 's', point: 'setpoint' }], verify: 'none' },
+    { type: 'message', device: 'boiler', text: 'SHOW {value}', value: { pattern: '[a-z]+' } },
+    { type: 'gateway', verb: 'read_now' },
+    target,
+  ]
+  const commands = targets.map((one): CommandSettings => ({ ...command, key: one.type, target: one, mode: 'queue' }))
+  const text = infoText(settings({ commands }), { version: '1', node: '24', epoch: '1-a', config: 'abc' })
+  const told = JSON.parse(text) as { commands: unknown[] }
+  const common = { mode: 'queue', expires_after_ms: 3_600_000 }
+  assert.deepEqual(told.commands, [
+    { key: 'group', device: 'boiler', points: [{ name: 's', point: 'setpoint' }], verify: 'none', ...common },
+    { key: 'message', device: 'boiler', message: 'SHOW {value}', value: { pattern: '[a-z]+' }, ...common },
+    { key: 'gateway', gateway: 'read_now', ...common },
+    { key: 'exec', exec: true, value: { one_of: ['red', 'green'], max: 9 }, ...common },
+  ])
+  assert.doesNotMatch(text, /hush/)
+})
+
 describe('devices', () => {
   test('have their points with unit, access and what their values are in JSON', () => {
     assert.deepEqual(JSON.parse(devicesText([tcpSettings([boiler])])), {

@@ -11,15 +11,15 @@ const WAITING_COMMANDS_MAX = 3
 /** Points of a device shown with their values; all are in `--json`. */
 const POINTS_MAX = 4
 /** Cells of a device's name, of a point with its value, of a command's value; what is longer is in `--json` and `tidegate inbox`. */
-const NAME_CELLS = 20
-const POINT_CELLS = 40
+const NAME_CELLS = 22
+const POINT_CELLS = 36
 /** Device problems named in a connection's row; beyond it they are only counted. */
 const DEVICE_PROBLEMS_MAX = 2
 
 /** One screen of 80 columns with everything: what is bad carries "!" and a reason in words, below its row. Pure. */
 export function statusScreen(status: Status): string[] {
   return [
-    ...wrapped(headline(status), '   '),
+    ...headline(status),
     ...status.attention.flatMap((sentence) => wrapped(`! ${sentence}`, '  ')),
     '',
     ...connectionLines(status),
@@ -33,18 +33,15 @@ export function statusScreen(status: Status): string[] {
   ]
 }
 
-function headline(status: Status): string {
+/** What to know about the clock does not fit into one line with the rest. */
+function headline(status: Status): string[] {
   const count = status.attention.length
   const verdict =
     count === 0 ? 'all is well' : `${formatNumberOf(count, 'thing')} ${count === 1 ? 'needs' : 'need'} attention`
-  const clock = status.clockKnown ? [] : ['clock not vouched for (gateway.clock)']
-  return [
-    status.gateway,
-    `tidegate ${status.version}`,
-    `up ${formatDuration(status.uptimeMs)}`,
-    ...clock,
-    verdict,
-  ].join('   ')
+  const about = [status.gateway, `tidegate ${status.version}`, `up ${formatDuration(status.uptimeMs)}`].join('   ')
+  return status.clockKnown
+    ? wrapped(`${about}   ${verdict}`, '   ')
+    : [...wrapped(about, '   '), `   clock not vouched for (gateway.clock)   ${verdict}`]
 }
 
 /** When the table is too wide, its type is the first to be cut: the line says most of it. */

@@ -3,8 +3,8 @@ import { displayWidth } from './table.ts'
 /** Cells of the terminal that every screen fits in. */
 export const SCREEN_COLUMNS = 80
 
-/** A word, with the unit that belongs to it. */
-const WORD = /\s*\S+(?: (?:[KMGT]?i?B|ms|s|min|%)(?![\w%]))?/g
+/** A word, with the other digits of a number and the unit that belongs to it. */
+const WORD = /\s*\S+(?:(?<=\d) \d{3}(?!\d)\S*)*(?: (?:[KMGT]?i?B|ms|s|min|%)(?![\w%])\S*)?/g
 
 /**
  * A text as lines that fit on a screen, broken at blanks; every line but the first begins with `indent`. A word that is

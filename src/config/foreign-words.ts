@@ -118,6 +118,7 @@ const table: Readonly<Record<string, string>> = {
   topic: 'datatopic publishtopic topicprefix basetopic pubtopic',
   subscribe: 'subscription commandtopic subtopic filter topicfilter',
   window: 'inflight maxinflight maxinflightmessages receivemaximum',
+  max_packet: 'maxpacketsize maximumpacketsize packetsize messagesizelimit',
   ca: 'tlsca cafile cacert rootca cafilepath',
   cert: 'tlscert clientcert certfile certificate',
   key: 'tlskey clientkey keyfile privatekey',

@@ -71,7 +71,8 @@ function content(
   if (!parsed.ok) return { refused: parsed.reason }
   const { value, issuedAt, version = issuedAt } = parsed
   const fitted = key.target.fit(value)
-  const refused = objection(incoming, parsed, { mode: key.settings.mode, now }) ?? (fitted.ok ? undefined : fitted.reason)
+  const refused =
+    objection(incoming, parsed, { mode: key.settings.mode, now }) ?? (fitted.ok ? undefined : fitted.reason)
   if (refused !== undefined) return { refused, ...(value !== undefined && isShort(value) ? { value } : {}) }
   const kept = fitted.ok ? fitted.value : undefined
   return { ...(kept === undefined ? {} : { value: kept }), ...(version === undefined ? {} : { version }) }

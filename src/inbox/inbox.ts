@@ -27,7 +27,7 @@ import { loadQuestion, pruneOperation } from './operations.ts'
 import { outcomeRecord } from './outcome.ts'
 import { type Parsed, parseCommand } from './parse.ts'
 import { restore } from './restore.ts'
-import { createTargets } from './targets/create.ts'
+import { createTargets, type TargetParts } from './targets/create.ts'
 import type { Verbs } from './targets/verb.ts'
 import { commandValueJson } from './value.ts'
 
@@ -58,6 +58,8 @@ export interface InboxOptions {
   /** The newest commits before this start are lost, so that what is loaded may be out of date. */
   readonly isLogLost?: boolean
   readonly random?: () => number
+  /** Stands in for running programs. */
+  readonly runProgram?: NonNullable<TargetParts['runProgram']>
 }
 
 /** What became of `reset`. busy: a command with a version is under way. nothing: no version was remembered. */
@@ -138,7 +140,7 @@ export class Inbox {
       this.#options.log.debug('retained command ignored', { uplink: incoming.uplink, key: incoming.key })
       return
     }
-    const parsed = parseCommand(incoming.payload)
+    const parsed = parseCommand(incoming.payload, incoming.payloadBytes)
     if (!key) return this.#refuseStranger(incoming, parsed)
     this.#arrivals += 1
     const { now, bootOffset } = this.#options

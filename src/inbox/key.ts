@@ -1,5 +1,5 @@
-import type { NewRecord } from '../model.ts'
 import type { CommandSettings } from '../command-settings.ts'
+import type { NewRecord } from '../model.ts'
 import type { Operation, Storage } from '../storage/operation.ts'
 import type { Command, Highest } from './command.ts'
 import { type Decision, decide, type KeyRules, type KeyState, type Known, type Outcome, type Step } from './decide.ts'
@@ -87,7 +87,12 @@ export class CommandKey {
     // Attempts begin last, so that none begins with a command that a delivery of the same batch supersedes.
     const order = [...steps.keys()].sort((a, b) => rank(steps[a]) - rank(steps[b]) || a - b)
     const ordered = order.map((index) => steps[index]).filter((step) => step !== undefined)
-    const decision = decide(this.rules, this.#state, { steps: ordered, known, at: stampOf(now), room: this.#host.room() })
+    const decision = decide(this.rules, this.#state, {
+      steps: ordered,
+      known,
+      at: stampOf(now),
+      room: this.#host.room(),
+    })
     const operations = this.#operations(decision, now)
     if (operations.length > 0) await this.#host.storage.transact(operations)
     this.#state = decision.state

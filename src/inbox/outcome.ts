@@ -21,10 +21,7 @@ export interface OutcomeOptions {
 }
 
 /** The record that tells the sender what became of a command. */
-export function outcomeRecord(
-  command: OutcomeFacts,
-  options: OutcomeOptions,
-): NewRecord {
+export function outcomeRecord(command: OutcomeFacts, options: OutcomeOptions): NewRecord {
   const value = command.value === undefined ? undefined : commandValueJson(command.value)
   const readBack = command.readBack === undefined ? undefined : commandValueJson(command.readBack)
   const fields = [

@@ -28,9 +28,10 @@ export type Parsed =
 
 type Field<T> = { readonly ok: true; readonly value?: T } | { readonly ok: false; readonly reason: string }
 
-export function parseCommand(payload: Uint8Array): Parsed {
-  if (payload.byteLength > PAYLOAD_BYTES_MAX) {
-    return refuse(`payload has ${payload.byteLength} bytes, at most ${PAYLOAD_BYTES_MAX} are allowed`)
+/** `bytes`: how long the payload was, if only its beginning is here. */
+export function parseCommand(payload: Uint8Array, bytes = payload.byteLength): Parsed {
+  if (bytes > PAYLOAD_BYTES_MAX) {
+    return refuse(`payload has ${bytes} bytes, at most ${PAYLOAD_BYTES_MAX} are allowed`)
   }
   const text = decode(payload)
   if (text === undefined) return refuse('payload is not valid UTF-8')

@@ -71,7 +71,15 @@ async function endAll(objections: ReadonlyMap<Command, string | undefined>, opti
     ended.push({ ...command, state: endOf(command, reason), reason, finished: stampOf(now) })
   }
   if (ended.length === 0) return
-  const reports = ended.map((command) => options.report(outcomeRecord(command, { to: command.uplink, mono: now.mono, ...(command.reply ? { reply: command.reply } : {}) })))
+  const reports = ended.map((command) =>
+    options.report(
+      outcomeRecord(command, {
+        to: command.uplink,
+        mono: now.mono,
+        ...(command.reply ? { reply: command.reply } : {}),
+      }),
+    ),
+  )
   await options.storage.transact([settleOperation(ended), ...reports])
 }
 

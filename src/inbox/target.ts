@@ -25,9 +25,7 @@ export interface Target {
 }
 
 /** `value` is absent where the command takes none. */
-export type Fit =
-  | { readonly ok: true; readonly value?: CommandValue }
-  | { readonly ok: false; readonly reason: string }
+export type Fit = { readonly ok: true; readonly value?: CommandValue } | { readonly ok: false; readonly reason: string }
 
 export interface Job {
   readonly command: Command

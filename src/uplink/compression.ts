@@ -30,8 +30,10 @@ export class Compression {
   }
 
   add(message: Outgoing): void {
-    const entry = { message, ready: false }
+    // Whoever asked gets the answer as it is.
+    const entry = { message, ready: message.reply === true }
     this.#queue.push(entry)
+    if (entry.ready) return
     gzip(message.payload, { level: LEVEL }, (error, compressed) => {
       // Without memory for it, it goes as it is.
       if (!error && compressed.length < message.bytes) {

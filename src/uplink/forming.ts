@@ -1,5 +1,6 @@
-import type { StoredRecord } from '../model.ts'
+import type { Reply, StoredRecord } from '../model.ts'
 import type { BatchSettings, PropertiesSettings } from '../uplink-settings.ts'
+import { recordText } from './envelope.ts'
 import type { Format, Payload, Piece } from './format.ts'
 import type { Message, MessageProperties } from './transport.ts'
 
@@ -58,6 +59,7 @@ export class Forming {
   readonly #open = new Map<string, OpenBatch>()
   #openBytes = 0
   #bytesMax = 0
+  #replies = false
   #position = 0
   /** Complete and not taken yet. */
   #ready: Outgoing[] = []
@@ -68,8 +70,9 @@ export class Forming {
     this.#contents = new Contents(parts.properties, parts.format.contentType)
   }
 
-  /** A new session, which takes packets of so many bytes beside the overhead. */
-  begin(packetBytesMax: number): void {
+  /** A new session, which takes packets of so many bytes beside the overhead. `replies`: and answers to who asked. */
+  begin(packetBytesMax: number, { replies = false } = {}): void {
+    this.#replies = replies
     this.#bytesMax = Math.max(1, Math.min(this.#parts.batch?.bytesMax ?? 0, packetBytesMax))
     this.clear()
   }
@@ -96,12 +99,33 @@ export class Forming {
 
   add(record: StoredRecord, now: number): void {
     const pieces = this.#parts.format.pieces(record)
-    if (pieces.length !== 1) this.#parts.onPieces(record, pieces.length)
+    const reply = record.reply === undefined ? undefined : this.#replyOf(record, record.reply)
+    const count = pieces.length + (reply ? 1 : 0)
+    if (count !== 1) this.#parts.onPieces(record, count)
     const batch = this.#parts.format.batch && this.#parts.batch
     for (const piece of pieces) {
       if (batch) this.#join(piece, record, { now, recordsMax: batch.recordsMax })
       else this.#ready.push(this.#message(piece.topic, piece.payload, [record]))
     }
+    if (reply) this.#addReply(reply, pieces)
+  }
+
+  /** The same once more, for whoever asked. A replay is not for them: they had their answer. */
+  #replyOf(record: StoredRecord, { topic, correlation }: Reply): Outgoing | undefined {
+    if (!this.#replies || record.again === 'replay') return undefined
+    const message = this.#message(topic, recordText(record), [record])
+    if (correlation === undefined) return { ...message, reply: true }
+    const correlationData = Buffer.from(correlation, 'base64')
+    return { ...message, reply: true, properties: { ...message.properties, correlationData } }
+  }
+
+  /** Behind the record itself, which waits for no further ones then: at most once, both are settled with the first. */
+  #addReply(reply: Outgoing, pieces: readonly Piece[]): void {
+    for (const { topic } of pieces) {
+      const open = this.#open.get(topic)
+      if (open) this.#finish(open)
+    }
+    this.#ready.push(reply)
   }
 
   #join(piece: Piece, record: StoredRecord, { now, recordsMax }: { now: number; recordsMax: number }): void {

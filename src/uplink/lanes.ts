@@ -40,10 +40,10 @@ export class Lanes {
     }
   }
 
-  /** A new session, which takes packets of so many bytes beside the overhead. */
-  begin(packetBytesMax: number): void {
-    this.#backlog.forming.begin(packetBytesMax)
-    this.#live?.forming.begin(packetBytesMax)
+  /** A new session (see Forming.begin). */
+  begin(packetBytesMax: number, options: { readonly replies?: boolean } = {}): void {
+    this.#backlog.forming.begin(packetBytesMax, options)
+    this.#live?.forming.begin(packetBytesMax, options)
     this.rewind()
   }
 

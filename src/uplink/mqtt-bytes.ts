@@ -2,7 +2,7 @@
 
 /** Section 1.5.3: integers of four bytes, which are seconds of a lifetime. */
 export const FOUR_BYTES_MAX = 0xffff_ffff
-/** Section 1.5.4: strings have a length of two bytes. */
+/** Section 1.5.4: strings and binary data have a length of two bytes. */
 const STRING_BYTES_MAX = 65_535
 
 /** Section 2.1: one byte of type, four of length. */
@@ -10,7 +10,11 @@ export const FIXED_HEADER_BYTES_MAX = 5
 
 /** A string with its length before it. Throws RangeError for one that is too long. */
 export function encodeString(text: string): Uint8Array {
-  const value = Buffer.from(text, 'utf8')
+  return encodeBinary(Buffer.from(text, 'utf8'))
+}
+
+/** Bytes with their length before them (section 1.5.6). Throws RangeError for too many. */
+export function encodeBinary(value: Uint8Array): Uint8Array {
   if (value.length > STRING_BYTES_MAX) {
     throw new RangeError(`encode an MQTT string of ${value.length} bytes, at most ${STRING_BYTES_MAX} are allowed`)
   }

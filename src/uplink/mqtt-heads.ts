@@ -57,6 +57,7 @@ export class Heads {
 
   /** With the topic in full. */
   full(message: Message): Head {
+    if (message.reply) return this.#once(message)
     return this.#waysOf(message).full
   }
 
@@ -66,6 +67,7 @@ export class Heads {
    * and should not use up numbers.
    */
   next(message: Message, otherBytes: number): Head {
+    if (message.reply) return this.#once(message)
     const ways = this.#waysOf(message)
     if (ways.aliased) return ways.aliased
     const { full } = ways
@@ -84,6 +86,11 @@ export class Heads {
     const alias = this.#aliases.size + 1
     this.#aliases.set(message.topic, alias)
     return this.#withAlias(message.topic, full.properties, alias)
+  }
+
+  /** Topic and properties of an answer are the asker's: remembered, they would displace those of the records. */
+  #once({ topic, properties }: Message): Head {
+    return this.#encode(topic, encodeProperties(properties))
   }
 
   #waysOf({ topic, properties }: Message): Ways {

@@ -1,5 +1,7 @@
 import type { MqttSettings } from '../uplink-settings.ts'
+import { type LargePacket, Sizes } from './mqtt-sizes.ts'
 import type { LearnedLimits } from './mqtt-terms.ts'
+import { SILENT } from './opening/cuts.ts'
 import { OFFLINE } from './surface.ts'
 import type { Closed } from './transport.ts'
 
@@ -9,7 +11,12 @@ export interface Unanswered {
   readonly inFlight: number
   /** It was allowed to send topics as numbers. */
   readonly topicAliases: boolean
-  largestInFlightBytes(): number
+  /** The largest packet without an answer. */
+  largestInFlight(): LargePacket | undefined
+  /** Size of the largest packet with an answer. */
+  readonly answeredBytes: number
+  /** The topic on which connections ended was answered. */
+  readonly suspectAnswered: boolean
 }
 
 /** The message that the server publishes when we are gone without a word. */
@@ -30,29 +37,42 @@ const MALFORMED_OR_WRONG: ReadonlySet<string> = new Set(['refused_129', 'refused
 
 /** So many connections in a row ended before SUBACK: the subscription may be to blame, so it waits and the records go first. */
 const UNANSWERED_SUBSCRIBES = 2
-/** It waits so long the first time, when it may have been chance, and so long after that. */
-const FIRST_SUBSCRIBE_DELAY_MS = 180_000
-const SUBSCRIBE_DELAY_MS = 1_800_000
+/** The same where it was granted before: on a bad link that happens by chance. */
+const UNANSWERED_ONCE_GRANTED = 6
+/** It waits so long. */
+const SUBSCRIBE_DELAY_MS = 180_000
+
+export type LessonSettings = Pick<MqttSettings, 'surface' | 'properties' | 'batch'>
 
 /**
  * What a server refused although its limits (if it announced any) allowed it. Kept until the gateway starts again, for a
  * server that refuses what it allows would otherwise hold up everything behind one record.
  */
 export class Lessons {
-  readonly #settings: Pick<MqttSettings, 'surface' | 'properties'>
+  readonly #settings: LessonSettings
+  readonly #sizes: Sizes
   #packetBytesMax: number | undefined
   #windowMax: number | undefined
   #topicAliases = true
   #willRetained = true
   #willQos: 0 | 1 = 1
   #unansweredSubscribes = 0
+  #wasGranted = false
 
-  constructor(settings: Pick<MqttSettings, 'surface' | 'properties'>) {
+  constructor(settings: LessonSettings) {
     this.#settings = settings
+    this.#sizes = new Sizes(settings.batch !== undefined)
   }
 
   get limits(): LearnedLimits {
-    return { packetBytesMax: this.#packetBytesMax, windowMax: this.#windowMax, topicAliases: this.#topicAliases }
+    const { batchBytesMax, suspect } = this.#sizes
+    return {
+      packetBytesMax: this.#packetBytesMax,
+      batchBytesMax,
+      suspect,
+      windowMax: this.#windowMax,
+      topicAliases: this.#topicAliases,
+    }
   }
 
   /** Goes with CONNECT, when the server has not said yet what it can; so it is asked for what it refused no more. */
@@ -70,16 +90,18 @@ export class Lessons {
 
   /** How long a new session waits before it subscribes. Some servers end the connection instead of refusing. */
   get subscribeDelayMs(): number {
-    if (this.#unansweredSubscribes < UNANSWERED_SUBSCRIBES) return 0
-    return this.#unansweredSubscribes === UNANSWERED_SUBSCRIBES ? FIRST_SUBSCRIBE_DELAY_MS : SUBSCRIBE_DELAY_MS
+    const enough = this.#wasGranted ? UNANSWERED_ONCE_GRANTED : UNANSWERED_SUBSCRIBES
+    return this.#unansweredSubscribes < enough ? 0 : SUBSCRIBE_DELAY_MS
   }
 
   subscribing(): void {
     this.#unansweredSubscribes += 1
   }
 
-  subscribed(): void {
+  /** The server answered. */
+  subscribed(isGranted: boolean): void {
     this.#unansweredSubscribes = 0
+    this.#wasGranted = isGranted
   }
 
   /** The server refused a connection. Gives the reason, with less of a pause when the next try may well succeed. */
@@ -92,13 +114,24 @@ export class Lessons {
     return { ...closed, hurry: 'soon' }
   }
 
+  /** A session begins. */
+  opening(now: number): void {
+    this.#sizes.opened(now)
+  }
+
   /** A session ended. Gives the reason, with less of a pause when the next session may well go better. */
-  ended(closed: Closed, unanswered: Unanswered): Closed {
+  ended(closed: Closed, unanswered: Unanswered, now = performance.now()): Closed {
     const { reason } = closed
+    const largest = unanswered.largestInFlight()
+    const { answeredBytes, suspectAnswered } = unanswered
+    const evidence = { silent: SILENT.has(reason), largest, answeredBytes, topicAnswered: suspectAnswered }
+    const change = this.#sizes.ended(evidence, now)
+    if (change) return this.#bySize(closed, change)
     if (reason === PACKET_TOO_LARGE) {
       // Whichever packet was meant, the largest one in flight is at least as large and so too large as well.
-      const largest = unanswered.largestInFlightBytes()
-      if (largest > 0) this.#packetBytesMax = largest - 1
+      if (!largest) return closed
+      this.#packetBytesMax = largest.bytes - 1
+      this.#sizes.refused(largest.bytes, now)
     } else if (reason === RECEIVE_MAXIMUM_EXCEEDED) {
       this.#windowMax = Math.max(1, Math.floor(unanswered.inFlight / 2))
     } else if (MALFORMED_OR_WRONG.has(reason) && unanswered.topicAliases) {
@@ -106,5 +139,16 @@ export class Lessons {
       return { ...closed, hurry: 'soon' }
     }
     return closed
+  }
+
+  /** It may have been the size. The next session is another one, so it comes soon. */
+  #bySize(closed: Closed, change: 'smaller' | 'without'): Closed {
+    const { pauseMinMs: _, ...soon } = closed
+    const { batchBytesMax, suspect } = this.#sizes
+    const done =
+      change === 'smaller'
+        ? `messages of several records stay below ${batchBytesMax} bytes from now on`
+        : `a message of ${suspect?.bytes} bytes on ${suspect?.topic}, on its way each time, goes to the rejected records, to see whether the others get through`
+    return { ...soon, detail: `${closed.detail}; in case something was too large for it, ${done}` }
   }
 }

@@ -1,10 +1,11 @@
-import { encodeString, FOUR_BYTES_MAX } from './mqtt-bytes.ts'
+import { encodeBinary, encodeString, FOUR_BYTES_MAX } from './mqtt-bytes.ts'
 import type { MessageProperties } from './transport.ts'
 
 /** The properties of PUBLISH, encoded (MQTT 5.0 section 3.3.2.3). */
 
 const MESSAGE_EXPIRY = 0x02
 const CONTENT_TYPE = 0x03
+const CORRELATION_DATA = 0x09
 const TOPIC_ALIAS = 0x23
 const USER_PROPERTY = 0x26
 
@@ -17,7 +18,7 @@ const ID_PREFIX = Uint8Array.of(USER_PROPERTY, 0, 2, 0x69, 0x64)
 /** All but the topic alias and the id, without the length that goes before them. */
 export function encodeProperties(properties: MessageProperties | undefined): Uint8Array {
   if (properties === undefined) return new Uint8Array(0)
-  const { contentType, expirySeconds, user } = properties
+  const { contentType, expirySeconds, user, correlationData } = properties
   const parts: Uint8Array[] = []
   if (expirySeconds !== undefined) {
     const seconds = Buffer.alloc(5)
@@ -26,6 +27,7 @@ export function encodeProperties(properties: MessageProperties | undefined): Uin
     parts.push(seconds)
   }
   if (contentType !== undefined) parts.push(Uint8Array.of(CONTENT_TYPE), encodeString(contentType))
+  if (correlationData !== undefined) parts.push(Uint8Array.of(CORRELATION_DATA), encodeBinary(correlationData))
   for (const [name, value] of Object.entries(user ?? {})) {
     parts.push(Uint8Array.of(USER_PROPERTY), encodeString(name), encodeString(value))
   }

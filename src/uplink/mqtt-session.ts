@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { MqttClient } from 'mqtt'
 import { codeName, PACKET_ID_IN_USE, pubackFate } from './fates.ts'
 import { PublishEncoder } from './mqtt-packets.ts'
+import type { LargePacket } from './mqtt-sizes.ts'
 import { PUBLISH_ID_MAX, type SessionTerms } from './mqtt-terms.ts'
 import { type Closed, type Fate, type Message, type Session, type Shortfall, STOPPED } from './transport.ts'
 
@@ -11,8 +12,16 @@ const CLOSE_TIMEOUT_MS = 2_000
 const DISCONNECT = Uint8Array.of(0xe0, 0)
 /** Disconnect with will message (0x04): we go in good order, but not because all is well. */
 const DISCONNECT_WITH_WILL = Uint8Array.of(0xe0, 1, 0x04)
-/** Acknowledgements prove that the peer lives; ping again only when there was none for a while. */
+/**
+ * A ping is put off while both sides hear each other: acknowledgements prove that the peer lives, and it counts the time
+ * from the last packet of ours (MQTT 5.0 section 3.1.2.10). At most so often, and only when that packet is not older.
+ */
 const PING_RESCHEDULE_MS = 1_000
+
+const GIVEN_UP: Fate = {
+  fate: 'rejected',
+  reason: 'the broker ended the connection again and again with this message on its way: it may be too large for it',
+}
 
 interface Sent {
   readonly message: Message
@@ -39,8 +48,10 @@ export interface MqttSessionOptions {
 export class MqttSession implements Session {
   readonly windowMax: number
   readonly packetBytesMax: number
+  readonly batchBytesMax: number
   readonly sessionResumed: boolean
   readonly retainAvailable: boolean
+  readonly repliesAvailable: boolean
   readonly #client: MqttClient
   readonly #stream: Duplex
   readonly #options: MqttSessionOptions
@@ -54,7 +65,12 @@ export class MqttSession implements Session {
   #closing: Promise<void> | undefined
   #closed: () => void = () => {}
   #pingedAt = 0
+  #wroteAt = 0
   #acknowledged = false
+  /** Largest packet with an answer. */
+  #answeredBytes = 0
+  #suspectAnswered = false
+  #mayGiveUp: number
   readonly #flush = () => {
     this.#flushDue = false
     if (!this.#over && this.#closing === undefined) this.#encoder.flush()
@@ -67,8 +83,11 @@ export class MqttSession implements Session {
     this.#options = options
     this.windowMax = terms.windowMax
     this.packetBytesMax = terms.packetBytesMax
+    this.batchBytesMax = terms.batchBytesMax
+    this.#mayGiveUp = terms.suspect?.count ?? 0
     this.sessionResumed = terms.sessionPresent
     this.retainAvailable = terms.retainAvailable
+    this.repliesAvailable = terms.version === 5
     this.#encoder = new PublishEncoder(terms, (chunk) => this.#write(chunk))
   }
 
@@ -84,6 +103,13 @@ export class MqttSession implements Session {
     if (this.#over || this.#closing !== undefined) return
     // Each message goes back only to the function it came with.
     const sent = onFate as Sent['onFate']
+    if (this.#mayGiveUp > 0 && this.#isSuspect(message)) {
+      this.#mayGiveUp -= 1
+      setImmediate(() => {
+        if (!this.isClosing) sent(GIVEN_UP, message)
+      })
+      return
+    }
     if (message.qos === 0 || this.#options.terms.qosMax === 0) {
       this.#encoder.add(message, 0)
       this.#unanswered.push({ message, onFate: sent })
@@ -141,6 +167,8 @@ export class MqttSession implements Session {
     if (entry === undefined) return
     this.#inFlight.delete(id)
     this.#acknowledged = true
+    if (entry.bytes > this.#answeredBytes) this.#answeredBytes = entry.bytes
+    if (entry.message.topic === this.#options.terms.suspect?.topic) this.#suspectAnswered = true
     entry.onFate(pubackFate(code, said), entry.message)
     if (code === PACKET_ID_IN_USE) {
       const detail = `the broker answered a publish with ${codeName(code)}: the two sides disagree on the session`
@@ -149,12 +177,12 @@ export class MqttSession implements Session {
     }
   }
 
-  /** Called per piece of data: acknowledgements in the one before make a ping unnecessary for a while. */
+  /** Called per piece of data: acknowledgements in the one before may make a ping unnecessary for a while. */
   heard(): void {
     if (!this.#acknowledged || this.#closing !== undefined) return
     this.#acknowledged = false
     const now = performance.now()
-    if (now - this.#pingedAt < PING_RESCHEDULE_MS) return
+    if (now - this.#pingedAt < PING_RESCHEDULE_MS || now - this.#wroteAt > PING_RESCHEDULE_MS) return
     this.#pingedAt = now
     this.#client.reschedulePing(true)
   }
@@ -168,11 +196,28 @@ export class MqttSession implements Session {
     return this.#options.terms.topicAliasMax > 0
   }
 
-  /** Size of the largest packet without an answer, 0 when there is none. */
-  largestInFlightBytes(): number {
-    let largest = 0
-    for (const { bytes } of this.#inFlight.values()) largest = Math.max(largest, bytes)
-    return largest
+  /** The largest packet without an answer. */
+  largestInFlight(): LargePacket | undefined {
+    let largest: InFlight | undefined
+    for (const entry of this.#inFlight.values()) if (!largest || entry.bytes > largest.bytes) largest = entry
+    if (!largest) return undefined
+    const { bytes, message } = largest
+    return { bytes, fullBytes: this.#encoder.sizeOf(message), topic: message.topic }
+  }
+
+  /** Size of the largest packet with an answer, 0 when there is none. */
+  get answeredBytes(): number {
+    return this.#answeredBytes
+  }
+
+  /** The topic on which connections ended was answered. */
+  get suspectAnswered(): boolean {
+    return this.#suspectAnswered
+  }
+
+  #isSuspect(message: Message): boolean {
+    const { suspect } = this.#options.terms
+    return message.topic === suspect?.topic && this.#encoder.sizeOf(message) >= suspect.bytes
   }
 
   /** The connection is gone. What was in flight is forgotten: its fate is unknown. */
@@ -183,6 +228,7 @@ export class MqttSession implements Session {
   }
 
   #write(chunk: Uint8Array): void {
+    this.#wroteAt = performance.now()
     if (this.#unanswered.length === 0) {
       this.#stream.write(chunk)
       return

@@ -36,7 +36,7 @@ export class Subscription {
     this.#shortfall = {
       reason: 'subscribe_cut',
       detail: `the broker ends the connection when we subscribe to ${this.#filter}`,
-      hint: 'allow the gateway to subscribe there, or correct commands.subscribe; no commands come meanwhile',
+      hint: 'allow the gateway to subscribe there, or correct commands.subscribe; commands may not come meanwhile',
     }
     this.#timer = setTimeout(() => void this.begin(), delayMs)
   }

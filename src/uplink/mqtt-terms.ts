@@ -2,6 +2,7 @@ import type { MqttSettings } from '../uplink-settings.ts'
 import { codeName, subackShortfall } from './fates.ts'
 import { FOUR_BYTES_MAX } from './mqtt-bytes.ts'
 import { type PublishTerms, REMAINING_LENGTH_MAX } from './mqtt-packets.ts'
+import type { Suspect } from './mqtt-sizes.ts'
 import type { ServerTerms } from './opening/phase.ts'
 import type { Closed, Shortfall } from './transport.ts'
 
@@ -16,6 +17,8 @@ export function sessionExpirySeconds({ sessionExpiryMs }: Pick<MqttSettings, 'se
 /** What a session may do, after what the server said about itself and what we learned of it. */
 export interface SessionTerms extends PublishTerms {
   readonly windowMax: number
+  readonly batchBytesMax: number
+  readonly suspect?: Suspect | undefined
   /** 0: nothing that we send is answered. */
   readonly qosMax: 0 | 1
   readonly sessionPresent: boolean
@@ -28,6 +31,8 @@ export interface SessionTerms extends PublishTerms {
 export interface LearnedLimits {
   readonly windowMax?: number | undefined
   readonly packetBytesMax?: number | undefined
+  readonly batchBytesMax?: number | undefined
+  readonly suspect?: Suspect | undefined
   readonly topicAliases: boolean
 }
 
@@ -39,8 +44,11 @@ export function sessionTerms(server: ServerTerms, settings: MqttSettings, learne
     packetBytesMax: Math.min(
       maximumPacketSize ?? REMAINING_LENGTH_MAX,
       REMAINING_LENGTH_MAX,
+      settings.packetBytesMax ?? REMAINING_LENGTH_MAX,
       learned.packetBytesMax ?? REMAINING_LENGTH_MAX,
     ),
+    batchBytesMax: learned.batchBytesMax ?? REMAINING_LENGTH_MAX,
+    ...(learned.suspect === undefined ? {} : { suspect: learned.suspect }),
     topicAliasMax: settings.topicAliases && learned.topicAliases ? (topicAliasMaximum ?? 0) : 0,
     qosMax: server.maximumQoS === 0 ? 0 : 1,
     retainAvailable: server.retainAvailable !== false,

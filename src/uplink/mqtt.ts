@@ -44,6 +44,7 @@ export class MqttTransport implements Transport {
     const url = this.#settings.urls[number] ?? ''
     let session: MqttSession | undefined
     let openedAt = 0
+    this.#lessons.opening(performance.now())
     const onClosed = (closed: Closed) => {
       const now = performance.now()
       handlers.onClosed(this.#turns.ended(number, this.#ended(closed, session, now - openedAt), now))
@@ -72,8 +73,8 @@ export class MqttTransport implements Transport {
 
   #ended(closed: Closed, session: MqttSession | undefined, lastedMs: number): Closed {
     if (closed.reason === 'session_mismatch') this.#cleanOnce = true
-    const learned = session ? this.#lessons.ended(closed, session) : closed
-    return this.#explained(this.#cuts.ended(learned, lastedMs))
+    const counted = this.#cuts.ended(closed, lastedMs)
+    return this.#explained(session ? this.#lessons.ended(counted, session) : counted)
   }
 
   /** Which of several servers it was. */

@@ -6,6 +6,9 @@ import { RejectionLog } from './rejection-log.ts'
 import type { Settled } from './settled.ts'
 import { type Kept, type SenderProblem, Standstill } from './standstill.ts'
 
+/** Times an answer to who asked is refused for now until it is given up: what it is for may be the only thing that is full. */
+const REPLY_TRIES_MAX = 8
+
 export interface RefusalsParts {
   readonly settled: Settled
   readonly clock: Clock
@@ -66,7 +69,7 @@ export class Refusals {
 
   /** A message for a closed topic is kept here: true. */
   park(message: Outgoing): boolean {
-    return this.#closed.park(message)
+    return !message.reply && this.#closed.park(message)
   }
 
   /** The cloud took it. */
@@ -77,7 +80,7 @@ export class Refusals {
 
   /** The cloud will never take it: a batch is tried record by record, so that the answers tell which one was meant. */
   rejected(message: Outgoing, reason: string): void {
-    this.#open(message.topic)
+    if (!message.reply) this.#open(message.topic)
     if (message.records.length > 1) this.#repeat(this.#parts.oneByOne(message))
     else this.reject(message, reason)
   }
@@ -85,6 +88,11 @@ export class Refusals {
   reject(message: Outgoing, reason: string): void {
     const record = message.records[0]
     if (!record) return
+    if (message.reply) {
+      this.#rejections.noteReply(message.topic, reason)
+      this.#parts.settled.done(record)
+      return
+    }
     this.#closed.gone(message, this.#parts.clock.mono())
     this.#rejections.note(record, reason)
     this.#parts.settled.refused(record, reason)
@@ -98,6 +106,10 @@ export class Refusals {
 
   /** Not now. */
   kept(message: Outgoing, fate: Kept): void {
+    if (message.reply) {
+      this.#keptReply(message, fate)
+      return
+    }
     if (fate.triesMax !== undefined) {
       message.tries += 1
       if (message.tries >= fate.triesMax) {
@@ -110,6 +122,17 @@ export class Refusals {
       return
     }
     if (!this.#closed.returned(message, this.#parts.clock.mono())) this.#repeat([message])
+    this.pause(fate, message.topic)
+  }
+
+  /** Only what is true of all messages is waited for: the record itself must not suffer from where its answer goes. */
+  #keptReply(message: Outgoing, fate: Kept): void {
+    message.tries += 1
+    if (fate.onlyTopic || fate.triesMax !== undefined || message.tries >= REPLY_TRIES_MAX) {
+      this.reject(message, fate.reason)
+      return
+    }
+    this.#repeat([message])
     this.pause(fate, message.topic)
   }
 

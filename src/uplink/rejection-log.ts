@@ -8,12 +8,16 @@ const EVERY_MS = 60_000
 /** Reasons remembered. */
 const REASONS_MAX = 32
 
+/** Topics remembered that take no answers. */
+const TOPICS_MAX = 256
+
 /** Not a line per record when a whole topic is refused. */
 export class RejectionLog {
   readonly #log: Logger
   readonly #clock: Clock
   /** When a rejection was logged last, by its reason without figures: sizes and counts differ from record to record. */
   readonly #logged = new Map<string, number>()
+  readonly #topics = new Set<string>()
 
   constructor(log: Logger, clock: Clock) {
     this.#log = log
@@ -28,5 +32,13 @@ export class RejectionLog {
     this.#logged.set(kind, now)
     const id = `${record.idPrefix}${record.seq}`
     this.#log.error(`the broker will never take record ${id}: ${reason} (all of them: tidegate outbox rejected)`)
+  }
+
+  /** The answer to a request was given up; said once per topic. */
+  noteReply(topic: string, reason: string): void {
+    if (this.#topics.has(topic)) return
+    if (this.#topics.size >= TOPICS_MAX) this.#topics.clear()
+    this.#topics.add(topic)
+    this.#log.warn(`the broker does not take results on the response topic ${topic}: ${reason}`, { topic })
   }
 }

@@ -180,7 +180,8 @@ export class Sender {
     this.#ending = new AbortController()
     this.#progress.begin()
     this.#wakes.begin(this.#ending.signal)
-    this.#lanes.begin(session.packetBytesMax - this.#overheadBytes)
+    const bytesMax = Math.min(session.packetBytesMax, session.batchBytesMax)
+    this.#lanes.begin(bytesMax - this.#overheadBytes, { replies: session.repliesAvailable })
     void this.#watch(session, this.#ending.signal)
     this.#wakes.soon()
   }
@@ -248,7 +249,7 @@ export class Sender {
     while (!session.isClosing) {
       const message = this.#atMostOnce?.take()
       if (!message) return
-      session.publish(message, noAnswer)
+      if (this.#fits(session, message)) session.publish(message, noAnswer)
     }
   }
 
@@ -285,21 +286,16 @@ export class Sender {
   }
 
   #publish(session: Session, message: Outgoing, now: number): void {
-    const sizeMax = session.packetBytesMax
-    const roughly = (message.payload.length + message.topic.length) * 3 + this.#overheadBytes
-    if (roughly > sizeMax && session.packetBytes(message) > sizeMax) {
-      this.#tooLarge(message, session)
-      return
-    }
-    this.#count(message, now)
     if (this.#atMostOnce) {
-      this.#atMostOnce.add(message)
-      for (let more = this.#lanes.rest(); more; more = this.#lanes.rest()) {
-        this.#count(more, now)
-        this.#atMostOnce.add(more)
+      for (let one: Outgoing | undefined = message; one; one = this.#lanes.rest()) {
+        if (!this.#fits(session, one)) continue
+        this.#count(one, now)
+        this.#atMostOnce.add(one)
       }
       return
     }
+    if (!this.#fits(session, message)) return
+    this.#count(message, now)
     if (this.#window.inFlight === 0) this.#progress.busy(now)
     this.#inFlightBytes += message.bytes
     message.sentAt = now
@@ -315,13 +311,17 @@ export class Sender {
     this.#pace.sent(bytes + message.topic.length, now)
   }
 
-  #tooLarge(message: Outgoing, session: Session): void {
-    if (message.records.length > 1) {
-      this.#refusals.split(message)
-      return
-    }
+  /** A message that is too large is split, or rejected when there is nothing to split. */
+  #fits(session: Session, message: Outgoing): boolean {
+    const sizeMax = session.packetBytesMax
+    const roughly = (message.payload.length + message.topic.length) * 3 + this.#overheadBytes
+    // The correlation data of an answer is no part of the estimate.
+    if (roughly <= sizeMax && !message.reply) return true
     const bytes = session.packetBytes(message)
-    this.#refusals.reject(message, `packet too large: ${bytes} bytes, the broker allows ${session.packetBytesMax}`)
+    if (bytes <= sizeMax) return true
+    if (message.records.length > 1) this.#refusals.split(message)
+    else this.#refusals.reject(message, `packet too large: ${bytes} bytes, the broker allows ${sizeMax}`)
+    return false
   }
 
   readonly #onFate = (fate: Fate, message: Outgoing): void => {

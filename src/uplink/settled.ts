@@ -37,6 +37,11 @@ export class Settled {
     else for (const record of records) this.#pieceDone(record)
   }
 
+  /** A piece that the record does not depend on came to its end. */
+  done(record: StoredRecord): void {
+    if (this.#parts.has(record)) this.#pieceDone(record)
+  }
+
   /** The cloud will never take a piece of this record. */
   refused(record: StoredRecord, reason: string): void {
     this.#pieceDone(record, reason)

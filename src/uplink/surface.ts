@@ -55,7 +55,9 @@ export class Surface {
   readonly #refused = new Map<string, { readonly reason: string; readonly at: number }>()
   /** Topics with a message on its way. */
   readonly #unanswered = new Set<string>()
-  /** Sessions in a row that ended before all was answered. */
+  /** Everything that a session begins with was answered. What comes later is unanswered whenever a link breaks. */
+  #isTold = false
+  /** Sessions in a row that ended before that. */
   #cuts = 0
   #silentUntil = 0
   /** They do not change while the agent runs, so they are made once a session and not with every look. */
@@ -75,6 +77,7 @@ export class Surface {
   open(session: { readonly retainAvailable: boolean }): void {
     if (this.#isSilent) return
     this.#session = { retain: session.retainAvailable }
+    this.#isTold = false
     this.#said.clear()
     this.#refused.clear()
     this.#healthAt = Number.NEGATIVE_INFINITY
@@ -93,7 +96,7 @@ export class Surface {
   }
 
   #noteEnd(): void {
-    this.#cuts = this.#unanswered.size > 0 ? this.#cuts + 1 : 0
+    this.#cuts = this.#isTold || this.#unanswered.size === 0 ? 0 : this.#cuts + 1
     if (this.#cuts < CUTS_MAX) return
     this.#cuts = 0
     this.#silentUntil = this.#parts.clock.mono() + SILENT_MS
@@ -140,6 +143,7 @@ export class Surface {
     // Others than the newest of a topic do not count.
     if (this.#said.get(topic) !== payload) return
     this.#unanswered.delete(topic)
+    if (this.#unanswered.size === 0) this.#isTold = true
     if (fate.fate === 'accepted') this.#refused.delete(topic)
     else this.#refused.set(topic, { reason: fate.reason, at: this.#parts.clock.mono() })
     if (topic === this.#topics.state && payload === OFFLINE) this.#leaving?.(fate.fate === 'accepted')

@@ -9,7 +9,8 @@
  *   the records, and the loop knows sessions only.
  * - A transport may remember from one connection to the next what a cloud turned out not to take although it had announced
  *   it (sizes, messages in flight, topic aliases, a subscription that ends the connection) and which of its servers comes
- *   next. Else every session would end at the same place again. It shows in `windowMax`, `packetBytesMax` and `shortfalls`.
+ *   next. Else every session would end at the same place again. It shows in `windowMax`, `packetBytesMax`, `batchBytesMax`
+ *   and `shortfalls`, and in the fate of a message at which the connection ended again and again.
  */
 
 /** One message to publish. */
@@ -22,6 +23,8 @@ export interface Message {
   readonly id?: string
   /** The server keeps it for those who subscribe later, if it can. */
   readonly retain?: boolean
+  /** The answer to one request: topic and properties will hardly come again, so they are not worth remembering (MQTT 5). */
+  readonly reply?: true
   /** 0: nobody answers; it is accepted when it was handed to the network. Absent: 1. */
   readonly qos?: 0
 }
@@ -32,6 +35,8 @@ export interface MessageProperties {
   /** The server drops the message when nobody took it for so long. */
   readonly expirySeconds?: number
   readonly user?: Readonly<Record<string, string>>
+  /** By which whoever asked knows which answer this is, at most 65,535 bytes. */
+  readonly correlationData?: Uint8Array
 }
 
 /**
@@ -128,10 +133,17 @@ export interface Session {
   readonly windowMax: number
   /** Largest packet in bytes the cloud accepts, topic and overhead included; Infinity if it named none. */
   readonly packetBytesMax: number
+  /**
+   * Messages of several records should stay below so many bytes; Infinity if nothing speaks against more. What is larger may
+   * be sent all the same.
+   */
+  readonly batchBytesMax: number
   /** The cloud still knew us: subscriptions and unconfirmed deliveries of the session before go on. */
   readonly sessionResumed: boolean
   /** The server keeps retained messages. */
   readonly retainAvailable: boolean
+  /** Messages can carry correlation data (MQTT 5). */
+  readonly repliesAvailable: boolean
   /** A subscription that was refused, for one. */
   readonly shortfalls: readonly Shortfall[]
   /** Bytes this message takes as a packet, to compare with `packetBytesMax`. */

@@ -77,6 +77,7 @@ export class Uplink {
   readonly #receiver: Receiver | undefined
   readonly #stopping = new AbortController()
   #loop: Promise<void> | undefined
+  #stopped: Promise<void> | undefined
   #session: Session | undefined
   #abandoned: Closed | undefined
   #state: UplinkStatus['state'] = 'stopped'
@@ -108,7 +109,7 @@ export class Uplink {
     if (settings.commands) {
       this.#receiver = new Receiver({
         uplink: settings.name,
-        key: settings.commands.key,
+        intake: settings.commands,
         accept: parts.accept,
         log: parts.log,
         onStuck: (because) => this.#abandon(because),
@@ -130,9 +131,14 @@ export class Uplink {
 
   /**
    * Says goodbye, ends the session in good order and resolves. Nothing is drained: what is not acknowledged stays in the
-   * outbox.
+   * outbox. Idempotent.
    */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #stop(): Promise<void> {
     this.#stopping.abort()
     await this.#sender.finish()
     const isHeard = await this.#attendant.leave()
@@ -222,6 +228,7 @@ export class Uplink {
     if (this.#state !== 'offline') this.#enter('connecting')
     const ended = Promise.withResolvers<Closed>()
     this.#abandoned = undefined
+    this.#receiver?.begin()
     let session: Session
     try {
       session = await transport.connect(

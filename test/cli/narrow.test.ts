@@ -21,7 +21,7 @@ test('80 columns fit, 81 do not', () => {
 
 test('a number stays with its unit', () => {
   const word = 'x'.repeat(74)
-  for (const size of ['3 MiB', '12 ms', '100 %', '41 min']) {
+  for (const size of ['3 MiB', '12 ms', '100 %', '41 min', '1 333', '1 234 567', '12 345 MiB']) {
     assert.deepEqual(wrapped(`${word} ${size}, b`), [word, `${size}, b`])
   }
 })

@@ -24,6 +24,14 @@ test('a site where all is well fits one screen and has no exclamation mark', () 
   ])
 })
 
+test('a clock that nobody vouches for is told at the top', () => {
+  assert.deepEqual(statusScreen(statusOf({ clockKnown: false })).slice(0, 3), [
+    'plant7-gw01   tidegate 0.1.0   up 12d 04h',
+    '   clock not vouched for (gateway.clock)   all is well',
+    '',
+  ])
+})
+
 test('a dead device is named with reason and next try below the row of its connection', () => {
   const boiler: DeviceStatus = {
     name: 'boiler',
@@ -181,7 +189,7 @@ test('a paused uplink and what the card took are said, and the command that show
   })
   assert.deepEqual(below(status, 'cloud'), ['  ! paused by an operator'])
   const lines = statusScreen(status)
-  assert.match(lines.join('\n'), /97 records written in 2 commits,\n {8}3 MiB to flash\n/)
+  assert.match(lines.join('\n'), /97 records written in 2 commits, 3 MiB\n {8}to flash\n/)
   assert.match(lines.at(-1) ?? '', / tidegate outbox$/)
 })
 

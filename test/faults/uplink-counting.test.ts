@@ -35,6 +35,8 @@ async function replayable(t: TestContext, { seed, options }: { seed: number; opt
   try {
     return await liveLife(t, seed, options)
   } catch (error) {
+    // Told at once: what is left open then may keep the runner from its summary.
+    t.diagnostic(`TIDEGATE_SEED=${seed}: ${error instanceof Error ? error.message : String(error)}`)
     throw new Error(`TIDEGATE_SEED=${seed}`, { cause: error })
   }
 }

@@ -24,7 +24,10 @@ test('so many may come at once, and then one each time its share of the period h
 
 test('whatever comes when: never more than twice the number in a period, and after the wait that is told there is one', () => {
   const gaps = fc.array(fc.nat({ max: 40_000 }), { minLength: 1, maxLength: 200 })
-  const rates = fc.record({ commands: fc.integer({ min: 1, max: 20 }), perMs: fc.integer({ min: 1_000, max: 3_600_000 }) })
+  const rates = fc.record({
+    commands: fc.integer({ min: 1, max: 20 }),
+    perMs: fc.integer({ min: 1_000, max: 3_600_000 }),
+  })
   fc.assert(
     fc.property(rates, gaps, (some, pauses) => {
       let allowance: Allowance | undefined

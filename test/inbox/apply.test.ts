@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { commandSettings, pointSettings, quiet, Site, pointTarget } from './site.ts'
+import { commandSettings, pointSettings, pointTarget, quiet, Site } from './site.ts'
 
 const states = (site: Site) => site.outcomes().map(({ id, state }) => `${id} ${state}`)
 const once = commandSettings({ repeatable: false })
@@ -182,7 +182,10 @@ test('read back is compared with what was written', async () => {
 
 test('rounding is told by the power of ten that is read together with the point', async () => {
   const points = [pointSettings({ type: 'int16', scaleFrom: 'power' }), pointSettings({ name: 'power', type: 'int16' })]
-  const site = await Site.open({ commands: [commandSettings({ target: pointTarget({ verify: 'read_back' }) })], points })
+  const site = await Site.open({
+    commands: [commandSettings({ target: pointTarget({ verify: 'read_back' }) })],
+    points,
+  })
   await site.bringOnline()
   const asked: (readonly string[])[] = []
   site.devices.read = async (_device, names) => {
@@ -301,7 +304,10 @@ test('closing waits for the attempt and begins no other', async () => {
 
 test('what the device holds instead of the very value is told, and told again the same', async () => {
   const point = pointSettings({ type: 'int16', scale: 0.1 })
-  const site = await Site.open({ commands: [commandSettings({ target: pointTarget({ verify: 'read_back' }) })], points: [point] })
+  const site = await Site.open({
+    commands: [commandSettings({ target: pointTarget({ verify: 'read_back' }) })],
+    points: [point],
+  })
   site.devices.holds = () => 55.6
   await site.bringOnline()
   await site.deliver('{"id":"a","value":55.55}')

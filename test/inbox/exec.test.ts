@@ -25,13 +25,18 @@ function script(folder: string, lines: string): string {
   return file
 }
 
-function valve(program: string, changes: Partial<ExecTarget> = {}, more: Partial<CommandSettings> = {}): CommandSettings {
+function valve(
+  program: string,
+  changes: Partial<ExecTarget> = {},
+  more: Partial<CommandSettings> = {},
+): CommandSettings {
   const target = { type: 'exec', program, args: ['{value}'], value: { pattern: '.*' }, timeoutMs: 30_000 } as const
   const common = { key: 'valve', repeatable: false, mode: 'queue' } as const
   return commandSettings({ ...common, target: { ...target, ...changes }, ...more })
 }
 
-const told = (site: Site) => site.outcomes().map(({ id, state, reason }) => (reason ? `${id} ${state}: ${reason}` : `${id} ${state}`))
+const told = (site: Site) =>
+  site.outcomes().map(({ id, state, reason }) => (reason ? `${id} ${state}: ${reason}` : `${id} ${state}`))
 
 async function outcomesOf(site: Site, count: number): Promise<readonly string[]> {
   await until(() => site.outcomes().length >= count, { what: `${count} outcomes` })
@@ -41,7 +46,10 @@ async function outcomesOf(site: Site, count: number): Promise<readonly string[]>
 test('arguments are filled and stay what they are, whatever stands in them', async (t) => {
   const folder = folderOf(t)
   const seen = join(folder, 'seen')
-  const program = script(folder, `for one in "$@"; do printf '<%s>' "$one"; done >> ${seen}; env > ${seen}.env; pwd >> ${seen}.env`)
+  const program = script(
+    folder,
+    `for one in "$@"; do printf '<%s>' "$one"; done >> ${seen}; env > ${seen}.env; pwd >> ${seen}.env`,
+  )
   const site = await Site.open({ commands: [valve(program, { args: ['--to={value}', 'a b', '{value}'] })] })
   process.env['TIDEGATE_TEST_SECRET'] = 'hush'
   t.after(() => delete process.env['TIDEGATE_TEST_SECRET'])
@@ -64,16 +72,16 @@ test('the exit status is the outcome, with the last line of standard error', asy
 
 test('much on standard error is bounded, and what goes on in the background holds nobody up', async (t) => {
   const folder = folderOf(t)
-  const stop = join(folder, 'stop')
+  const alive = join(folder, 'alive')
+  writeFileSync(alive, '')
   const program = script(
     folder,
     `i=0; while [ $i -lt 3000 ]; do echo "line $i of many" >&2; i=$((i+1)); done
      printf '%0999d' 7 >&2
-     (while [ ! -e ${stop} ]; do sleep 0.05; done) &
+     (while [ -e ${alive} ]; do sleep 0.05; done) &
      exit 1`,
   )
   const ran = await runProgram(program, [], { timeoutMs: 60_000, clock: systemClock })
-  writeFileSync(stop, '')
   assert.ok(ran.end === 'exited' && ran.status === 1)
   assert.match(ran.lastLine, /^0{199}…$/)
 })
@@ -95,7 +103,10 @@ test('a program that takes too long is ended with all it started; what became of
   const folder = folderOf(t)
   const pids = join(folder, 'pids')
   // It does not listen to SIGTERM, and neither does its child.
-  const program = script(folder, `trap '' TERM; sleep 600 & echo $! $$ > ${pids}.new; mv ${pids}.new ${pids}; echo working >&2; wait; wait`)
+  const program = script(
+    folder,
+    `trap '' TERM; sleep 600 & echo $! $$ > ${pids}.new; mv ${pids}.new ${pids}; echo working >&2; wait; wait`,
+  )
   const target = { type: 'exec', program, args: [], value: {}, timeoutMs: 300 } as const
   const made = execTarget(target, { key: 'valve', clock: systemClock })
   const job = { command: {} as never, repeatable: false, isWanted: () => true }
@@ -143,7 +154,10 @@ test('it is run once for one id: not for a repeat, and not after a crash', async
 test('two programs run side by side, the jobs of one key one after the other', async (t) => {
   const folder = folderOf(t)
   const [log, go] = [join(folder, 'log'), join(folder, 'go')]
-  const program = script(folder, `echo "begin $1" >> ${log}; while [ ! -e ${go} ]; do sleep 0.02; done; echo "end $1" >> ${log}`)
+  const program = script(
+    folder,
+    `echo "begin $1" >> ${log}; while [ ! -e ${go} ]; do sleep 0.02; done; echo "end $1" >> ${log}`,
+  )
   const site = await Site.open({ commands: [valve(program), valve(program, {}, { key: 'other' })] })
   await site.deliver('{"id":"a","value":"a"}', { key: 'valve' })
   await site.deliver('{"id":"b","value":"b"}', { key: 'valve' })

@@ -25,7 +25,8 @@ async function lamp(command: CommandSettings = color(), access: 'rw' | 'wo' = 'r
 }
 
 const written = (site: Site) => site.devices.writes.map(({ point, value }) => `${point.slice(7)} ${value}`)
-const told = (site: Site) => site.outcomes().map(({ id, state, reason }) => (reason ? `${id} ${state}: ${reason}` : `${id} ${state}`))
+const told = (site: Site) =>
+  site.outcomes().map(({ id, state, reason }) => (reason ? `${id} ${state}: ${reason}` : `${id} ${state}`))
 const send = async (site: Site, id: string, value: unknown) => {
   await site.deliver(JSON.stringify({ id, value }), { key: 'color' })
   await quiet()

@@ -16,7 +16,8 @@ async function rig(command: CommandSettings): Promise<Site> {
 }
 
 const sent = (site: Site) => site.devices.writes.map(({ value }) => value)
-const told = (site: Site) => site.outcomes().map(({ id, state, reason }) => (reason ? `${id} ${state}: ${reason}` : `${id} ${state}`))
+const told = (site: Site) =>
+  site.outcomes().map(({ id, state, reason }) => (reason ? `${id} ${state}: ${reason}` : `${id} ${state}`))
 
 test('the value stands where the text says', async () => {
   const site = await rig(display({ pattern: '[a-zé$&]+' }))
@@ -53,10 +54,13 @@ for (const [rule, value, reason] of [
 }
 
 test('what is listed may have any characters, numbers are taken with all their digits', async () => {
-  const site = await rig(display({ oneOf: ['a\tb', 18446744073709551615] }))
+  const site = await rig(display({ oneOf: ['a\tb', 1.5, 2 ** 60] }))
   await site.deliver('{"id":"a","value":"a\\tb"}', { key: 'display' })
   await quiet()
   assert.deepEqual(sent(site), ['SHOW a\tb!\r\n'])
+  await site.deliver('{"id":"b","value":1152921504606846976}', { key: 'display' })
+  await quiet()
+  assert.equal(sent(site)[1], 'SHOW 1152921504606846976!\r\n')
   const wide = await rig(display({ min: 0 }))
   await wide.deliver('{"id":"a","value":18446744073709551615}', { key: 'display' })
   await quiet()

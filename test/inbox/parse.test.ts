@@ -83,6 +83,11 @@ test('a payload of exactly the limit is looked at, one byte more is not', () => 
   assert.ok(!parsed.ok && parsed.reason === 'payload has 65537 bytes, at most 65536 are allowed')
 })
 
+test('of a payload of which only the beginning is here the whole length is said', () => {
+  const parsed = parseCommand(Buffer.from('1'), 9_000_000)
+  assert.ok(!parsed.ok && parsed.reason === 'payload has 9000000 bytes, at most 65536 are allowed')
+})
+
 test('bytes that are not UTF-8 are refused', () => {
   const parsed = parseCommand(Uint8Array.of(0x22, 0xff, 0x22))
   assert.ok(!parsed.ok && parsed.reason === 'payload is not valid UTF-8')

@@ -1,24 +1,30 @@
 import type { Database } from 'better-sqlite3'
 import type { Clock } from '../../src/clock.ts'
+import type { CommandSettings, PointTarget } from '../../src/command-settings.ts'
 import type { Devices } from '../../src/inbox/devices.ts'
 import type { Now } from '../../src/inbox/expiry.ts'
-import { Inbox } from '../../src/inbox/inbox.ts'
 import { historyOperations } from '../../src/inbox/history-sql.ts'
+import { Inbox } from '../../src/inbox/inbox.ts'
 import { inboxOperations, inboxSchema } from '../../src/inbox/sql.ts'
+import type { Ran } from '../../src/inbox/targets/program.ts'
 import type { Verbs } from '../../src/inbox/targets/verb.ts'
 import { silentLogger } from '../../src/log.ts'
 import type { IncomingCommand, NewRecord, Value } from '../../src/model.ts'
-import type { CommandSettings, PointTarget } from '../../src/command-settings.ts'
 import type { PointSettings, Settings } from '../../src/settings.ts'
 import type { OperationTable } from '../../src/storage/operation.ts'
 import { newDisk, TestStorage } from '../support/storage.ts'
 
 /** Stands for the outbox: keeps outcome records with their seq, in the same transaction. */
-const outboxSchema = ['CREATE TABLE outcome (seq INTEGER PRIMARY KEY, source TEXT, target TEXT, body TEXT, reply TEXT) STRICT']
+const outboxSchema = [
+  'CREATE TABLE outcome (seq INTEGER PRIMARY KEY, source TEXT, target TEXT, body TEXT, reply TEXT) STRICT',
+]
 const outboxOperations: OperationTable = {
   'test.report': (database: Database) => {
-    const insert = database.prepare('INSERT INTO outcome VALUES (@seq, @source, @to, @body, @reply) ON CONFLICT DO NOTHING')
-    return (args: { seq: number; source: string; to: string; body: string; reply: string | null }) => void insert.run(args)
+    const insert = database.prepare(
+      'INSERT INTO outcome VALUES (@seq, @source, @to, @body, @reply) ON CONFLICT DO NOTHING',
+    )
+    return (args: { seq: number; source: string; to: string; body: string; reply: string | null }) =>
+      void insert.run(args)
   },
 }
 
@@ -135,8 +141,8 @@ export function quiet(): Promise<void> {
   })
 }
 
-/** How the device takes the next write: confirms it, refuses, or loses the reply (having done it or not). */
-export type Manner = 'ok' | 'busy' | 'refuses' | 'lost_done' | 'lost_undone' | 'hangs_done' | 'hangs_undone'
+/** How the device takes the next write: confirms it, at once or after two seconds, refuses, or loses the reply (having done it or not). */
+export type Manner = 'ok' | 'slow' | 'busy' | 'refuses' | 'lost_done' | 'lost_undone' | 'hangs_done' | 'hangs_undone'
 
 class WriteFailure extends Error {
   readonly code: string
@@ -162,6 +168,8 @@ class TestDevices implements Devices {
   /** What a point holds of what was written; the same, unless the test says otherwise. */
   holds = (value: Value): Value => value
   attempts = 0
+  /** Set by the site. */
+  wait: (ms: number) => Promise<void> = async () => {}
   onWrite: ((point: string, value: Value) => void) | undefined
 
   isOnline(device: string): boolean {
@@ -172,16 +180,31 @@ class TestDevices implements Devices {
     this.attempts += 1
     if (!isWanted()) throw new WriteFailure('expired', 'no', true)
     if (!this.online.has(device)) throw new WriteFailure('timeout', 'maybe', true)
-    const manner = this.manners.shift() ?? 'ok'
-    if (manner === 'ok' || manner.endsWith('_done')) {
-      this.onWrite?.(`${device}.${point}`, value)
-      this.registers.set(`${device}.${point}`, this.holds(value))
-      this.writes.push({ point: `${device}.${point}`, value })
-    }
+    const manner = this.#take(`${device}.${point}`, value)
+    if (manner === 'slow') await this.wait(2_000)
     if (manner.startsWith('hangs')) return new Promise(() => {})
     if (manner.startsWith('lost')) throw new WriteFailure('timeout', 'maybe', true)
     if (manner === 'busy') throw new WriteFailure('exception_6', 'no', true)
     if (manner === 'refuses') throw new WriteFailure('exception_2', 'no', false)
+  }
+
+  /** A program that is run with this value: what is lost is killed, what is busy cannot be started. */
+  async run(value: Value): Promise<Ran> {
+    const manner = this.#take('exec.run', value)
+    if (manner.startsWith('hangs')) return new Promise(() => {})
+    if (manner.startsWith('lost')) return { end: 'killed', reason: 'no end', lastLine: '' }
+    if (manner === 'busy') return { end: 'not_started', reason: 'EAGAIN', retriable: true }
+    return { end: 'exited', status: manner === 'refuses' ? 3 : 0, lastLine: '' }
+  }
+
+  #take(point: string, value: Value): Manner {
+    const manner = this.manners.shift() ?? 'ok'
+    if (manner === 'ok' || manner === 'slow' || manner.endsWith('_done')) {
+      this.onWrite?.(point, value)
+      this.registers.set(point, this.holds(value))
+      this.writes.push({ point, value })
+    }
+    return manner
   }
 
   /** Like a write of a point that is called `text`. */
@@ -197,6 +220,8 @@ class TestDevices implements Devices {
 }
 
 export interface SiteOptions {
+  /** Programs are not run, but told to `devices`. */
+  readonly tameExec?: boolean
   readonly verbs?: Partial<Verbs>
   readonly commands?: readonly CommandSettings[]
   readonly points?: readonly PointSettings[]
@@ -221,6 +246,7 @@ export class Site {
 
   constructor(options: SiteOptions = {}) {
     this.#options = options
+    this.devices.wait = (ms) => this.clock.wait(ms)
     this.storage = this.#newStorage()
     this.inbox = this.#newInbox()
   }
@@ -239,7 +265,9 @@ export class Site {
 
   settings(): Settings {
     const { commands = [commandSettings()], points = [pointSettings()], keepHistoryMs = 7 * 86_400_000 } = this.#options
-    const devices = [...new Set(commands.flatMap(({ target }) => ('device' in target ? target.device : [])))].map((name) => ({ name, points }))
+    const devices = [...new Set(commands.flatMap(({ target }) => ('device' in target ? target.device : [])))].map(
+      (name) => ({ name, points }),
+    )
     return { commands, connections: [{ devices }], inbox: { keepHistoryMs } } as unknown as Settings
   }
 
@@ -310,6 +338,7 @@ export class Site {
       log: silentLogger,
       isLogLost: options.isLogLost ?? false,
       random: () => 0.5,
+      ...(this.#options.tameExec ? { runProgram: this.#tameExec(this.#generation) } : {}),
     })
   }
 
@@ -332,7 +361,15 @@ export class Site {
   #report(record: NewRecord) {
     this.#seq += 1
     const { source, to, body, reply } = record
-    return { op: 'test.report', args: { seq: this.#seq, source, to, body, reply: reply ? JSON.stringify(reply) : null } }
+    return {
+      op: 'test.report',
+      args: { seq: this.#seq, source, to, body, reply: reply ? JSON.stringify(reply) : null },
+    }
+  }
+
+  #tameExec(generation: { readonly dead: boolean }) {
+    return (_program: string, [value = '']: readonly string[]): Promise<Ran> =>
+      generation.dead ? new Promise(() => {}) : this.devices.run(Number(value))
   }
 
   /** An agent that died neither writes nor hears any more. */

@@ -10,7 +10,8 @@ const commands = [
   ...verbs.map((verb) => commandSettings({ key: verb, target: { type: 'gateway', verb }, repeatable: false })),
 ]
 
-const told = (site: Site) => site.outcomes().map(({ id, state, reason }) => (reason ? `${id} ${state}: ${reason}` : `${id} ${state}`))
+const told = (site: Site) =>
+  site.outcomes().map(({ id, state, reason }) => (reason ? `${id} ${state}: ${reason}` : `${id} ${state}`))
 const open = (options: SiteOptions = {}) => Site.open({ commands, ...options })
 
 async function send(site: Site, key: GatewayVerb, payload: string): Promise<void> {

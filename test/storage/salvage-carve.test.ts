@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import type Database from 'better-sqlite3'
+import { replyText } from '../../src/outbox/reply.ts'
 import { rowSum } from '../../src/outbox/row-sum.ts'
 import { outboxSalvage } from '../../src/outbox/salvage-rows.ts'
 import { Carver } from '../../src/storage/salvage/carver.ts'
@@ -25,7 +26,7 @@ const NOTE = JSON.stringify({ through: 1e9, bootsKnown: false, positionsKnown: f
 /** Appends with rows of all sizes, rows removed from the front and here and there, some of it only in the log. */
 function lived(chance: Chance): (database: Database.Database) => void {
   return (database) => {
-    const insert = database.prepare('INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    const insert = database.prepare('INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
     const remove = database.prepare('DELETE FROM record WHERE seq BETWEEN ? AND ?')
     database.pragma('wal_autocheckpoint = 0')
     let seq = 0
@@ -38,8 +39,9 @@ function lived(chance: Chance): (database: Database.Database) => void {
         const note = 'ü'.repeat(chance.hits(0.02) ? chance.between(0, 9_000) : chance.between(0, sizes))
         const row = { seq, kind: chance.between(0, 2), boot: 1, mono: chance.between(0, 1e12), target: 0, expires: 0 }
         const body = `"seq":${seq},"note":"${note}"`
-        const sum = rowSum({ ...row, source: 'meter' }, body)
-        insert.run(seq, row.kind, 1, row.mono, 0, 0, 'meter', body, sum)
+        const reply = chance.hits(0.1) ? replyText({ topic: `asker/${seq}`, correlation: 'AAEC' }) : null
+        const sum = rowSum({ ...row, source: 'meter', reply }, body)
+        insert.run(seq, row.kind, 1, row.mono, 0, 0, 'meter', body, sum, reply)
       }
       if (chance.hits(0.3)) remove.run(1, chance.between(0, Math.floor(seq / 2)))
       if (chance.hits(0.2)) remove.run(seq - chance.between(20, 40), seq - chance.between(0, 19))

@@ -14,6 +14,7 @@ test('a server that says nothing allows what the protocol allows, but no aliases
     version: 5,
     windowMax: 65_000,
     packetBytesMax: 268_435_455,
+    batchBytesMax: 268_435_455,
     topicAliasMax: 0,
     qosMax: 1,
     retainAvailable: true,
@@ -31,6 +32,13 @@ test('the smallest counts of what the server says, what it was seen to mean, and
   assert.equal(terms({ receiveMaximum: 65_535 }, {}).windowMax, 65_000)
   assert.equal(terms({ maximumPacketSize: 5_000 }, { packetBytesMax: 499 }).packetBytesMax, 499)
   assert.equal(terms({ maximumPacketSize: 400 }, { packetBytesMax: 499 }).packetBytesMax, 400)
+  const configured = sessionTerms(
+    { ...server, maximumPacketSize: 500 },
+    { ...settings, packetBytesMax: 300 },
+    nothingLearned,
+  )
+  assert.equal(configured.packetBytesMax, 300)
+  assert.equal(terms({}, { batchBytesMax: 250 }).batchBytesMax, 250)
   assert.equal(terms({ topicAliasMaximum: 10 }, {}).topicAliasMax, 10)
   assert.equal(terms({ topicAliasMaximum: 10 }, { topicAliases: false }).topicAliasMax, 0)
   const without = { ...settings, topicAliases: false }

@@ -11,8 +11,10 @@ export interface Sent {
 export class ScriptedSession implements Session {
   windowMax = Number.POSITIVE_INFINITY
   packetBytesMax = Number.POSITIVE_INFINITY
+  batchBytesMax = Number.POSITIVE_INFINITY
   sessionResumed = false
   retainAvailable = true
+  repliesAvailable = true
   readonly shortfalls = []
   backlog = 0
   readonly sent: Sent[] = []

@@ -134,7 +134,9 @@ test('stop says goodbye and leaves what is not acknowledged to the next start', 
   const { uplink, feed, links } = startUplink(t, broker.url)
   feed.append(5)
   await until(() => broker.publishes === 5, { what: 'five publishes' })
-  await uplink.stop()
+  const first = uplink.stop()
+  assert.equal(uplink.stop(), first, 'a second stop is the same one')
+  await first
   assert.equal(broker.disconnects, 1)
   assert.equal(feed.pending, 5)
   assert.deepEqual(links, ['up connected', 'down stopped'])

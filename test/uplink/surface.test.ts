@@ -258,6 +258,22 @@ describe('a server that does not take it', () => {
     assert.equal(surface.shortfall, undefined)
   })
 
+  test('what comes later is unanswered whenever a link breaks, and is not held against it', () => {
+    const { clock, surface, now, taken, answer } = rig({ state: 'r/state', health: TOPICS.health })
+    for (let session = 1; session <= 4; session++) {
+      surface.open({ retainAvailable: true })
+      answer(ACCEPTED)
+      clock.jump(300_000)
+      now.health = `{"h":1${session}}`
+      surface.look()
+      assert.deepEqual(taken(), [`r/health ${now.health}`])
+      surface.close()
+    }
+    surface.open({ retainAvailable: true })
+    assert.equal(taken().length, 2)
+    assert.equal(surface.shortfall, undefined)
+  })
+
   test('sessions that end after everything was answered are not held against it', () => {
     const { surface, taken, answer } = rig({ info: 'r/info' })
     for (const isAnswered of [false, false, true, false, false]) {

@@ -12,7 +12,7 @@ export interface Limit {
 /** What of it matters to this uplink; the time from PUBLISH to PUBACK is in ms, undefined when there was no answer. */
 export function limitsOf(terms: ServerTerms, uplink: MqttSettings, roundTripMs: number | undefined): Limit[] {
   return [
-    inFlight(terms, uplink, roundTripMs),
+    ...inFlight(terms, uplink, roundTripMs),
     packet(terms, uplink),
     ...quality(terms),
     ...retain(terms, uplink),
@@ -22,19 +22,21 @@ export function limitsOf(terms: ServerTerms, uplink: MqttSettings, roundTripMs: 
   ]
 }
 
-function inFlight({ receiveMaximum }: ServerTerms, uplink: MqttSettings, roundTripMs: number | undefined): Limit {
+/** At most once nothing is acknowledged, so nothing is in flight and no window holds anything back. */
+function inFlight({ receiveMaximum }: ServerTerms, uplink: MqttSettings, roundTripMs: number | undefined): Limit[] {
+  if (uplink.delivery === 'at_most_once') return []
   const what = 'in flight'
   const isLess = receiveMaximum !== undefined && receiveMaximum < uplink.window
   const window = isLess ? receiveMaximum : uplink.window
   const value = receiveMaximum === undefined ? 'no limit' : messages(receiveMaximum)
   const whose = isLess ? `less than window (${formatCount(uplink.window)})` : `window (${formatCount(window)}) counts`
-  if (roundTripMs === undefined) return { what, value, meaning: whose }
-  const rate = Math.floor((window * 1000) / Math.max(roundTripMs, SHORTEST_ROUND_TRIP_MS))
-  return { what, value, meaning: `${whose}; over this link at most ${formatCount(rate)} messages/s` }
+  if (roundTripMs === undefined || roundTripMs < SHORTEST_ROUND_TRIP_MS) return [{ what, value, meaning: whose }]
+  const rate = Math.floor((window * 1000) / roundTripMs)
+  return [{ what, value, meaning: `${whose}; over this link at most ${formatCount(rate)} messages/s` }]
 }
 
-/** A shorter one was not measured but happened to the clock. */
-const SHORTEST_ROUND_TRIP_MS = 0.1
+/** With a broker nearer than this it is not the link that limits the rate. */
+const SHORTEST_ROUND_TRIP_MS = 2
 
 function messages(count: number): string {
   return `${formatCount(count)} message${count === 1 ? '' : 's'}`

@@ -103,7 +103,7 @@ export class Attempt {
     })
   }
 
-  /** No commands: that is bad. What else a server cannot do is told, and records go. */
+  /** No commands: that is bad. What else a broker cannot do is told, and records go. */
   #missing(shortfall: Shortfall): void {
     if (shortfall.reason.startsWith('subscribe')) this.#fail('suback', shortfall)
     else this.remarks.push(`${sentence(shortfall.detail)}${shortfall.hint ? ` ${sentence(shortfall.hint)}` : ''}`)
@@ -119,7 +119,11 @@ export class Attempt {
         this.#fail('puback', { reason: 'rejected', detail: `${message.topic}: ${fate.reason}` })
         return
       case 'kept':
-        this.#fail('puback', { reason: 'kept', detail: `${message.topic}: ${fate.reason}` })
+        this.#fail('puback', {
+          reason: 'kept',
+          detail: `${message.topic}: ${fate.reason}`,
+          ...(fate.hint === undefined ? {} : { hint: fate.hint }),
+        })
     }
   }
 

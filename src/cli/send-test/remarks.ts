@@ -10,9 +10,6 @@ export interface Facts {
   readonly taken: boolean
   /** It said that nobody is subscribed. */
   readonly unheard: boolean
-  readonly topic: string
-  readonly url: string
-  readonly username: string | undefined
   /** Unix time in ms. */
   readonly now: number
 }
@@ -22,7 +19,7 @@ const SOON_DAYS = 30
 const DAY_MS = 86_400_000
 
 export function remarksOn(facts: Facts): string[] {
-  return [...onCertificate(facts), ...onOldProtocol(facts), ...onUnheard(facts), ...onSeeing(facts)]
+  return [...onCertificate(facts), ...onOldProtocol(facts), ...onUnheard(facts)]
 }
 
 function onCertificate({ certificate, now }: Facts): string[] {
@@ -47,14 +44,18 @@ function onUnheard({ unheard }: Facts): string[] {
   ]
 }
 
-/** Only for what mosquitto_sub can reach with these words. */
-function onSeeing({ taken, topic, url, username }: Facts): string[] {
-  const { protocol, hostname, port } = new URL(url)
-  if (!taken || protocol !== 'mqtt:') return []
+/** For a shell, to see what comes on the topic; undefined for a broker that mosquitto_sub does not reach with so few words. */
+export function lineToSee(what: {
+  readonly url: string
+  readonly topic: string
+  readonly username: string | undefined
+}): string | undefined {
+  const { topic, username } = what
+  const { protocol, hostname, port } = new URL(what.url)
+  if (protocol !== 'mqtt:') return undefined
   const host = hostname.replace(/^\[|\]$/g, '')
   const user = username === undefined ? '' : ` -u ${quoted(username)} -P PASSWORD`
-  const words = `mosquitto_sub -h ${host}${port === '' ? '' : ` -p ${port}`}${user} -v -t ${quoted(topic)}`
-  return [`To see it arrive, start this and test again: ${words}`]
+  return `mosquitto_sub -h ${host}${port === '' ? '' : ` -p ${port}`}${user} -v -t ${quoted(topic)}`
 }
 
 /** For a shell. */

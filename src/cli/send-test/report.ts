@@ -1,22 +1,26 @@
-import { table } from '../table.ts'
+import { wrappedTable } from '../narrow.ts'
+import { wrapped } from '../wrapped.ts'
 import type { Limit } from './announced.ts'
 import { hintOf, meaningOf } from './meaning.ts'
 import type { Step } from './steps.ts'
 import type { Trial } from './trial.ts'
 
-/** What `tidegate send-test` prints about one broker. Pure. */
+const INDENT = '  '
+
+/** What `tidegate send-test` prints about one broker, in 80 columns but for what is there to be copied. Pure. */
 export function trialText(trial: Trial): string[] {
   const last = trial.good ? ['', 'Good: the broker has the message.'] : trial.failures.flatMap(failureLines)
   return [
-    `${trial.uplink}  ${trial.url}  as ${trial.clientId}`,
+    ...wrapped(`${trial.uplink}  ${trial.url}  as ${trial.clientId}`, INDENT),
     '',
-    ...table(
+    ...wrappedTable(
       trial.steps.map((step) => stepRow(step, trial)),
       { right: [1] },
-    ).map(indented),
+    ),
     ...limitLines(trial.limits),
     ...last,
-    ...(trial.remarks.length === 0 ? [] : ['', ...trial.remarks]),
+    ...(trial.remarks.length === 0 ? [] : ['', ...trial.remarks.flatMap((remark) => wrapped(remark))]),
+    ...(trial.see === undefined ? [] : ['', 'To see it arrive, start this and test again:', trial.see]),
   ]
 }
 
@@ -38,7 +42,7 @@ export function trialDocument(trials: readonly Trial[]): object {
 
 function stepRow(step: Step, { details, failures }: Trial): string[] {
   const failed = failures.some((failure) => failure.step === step.step)
-  return [step.step, milliseconds(step.ms), failed ? 'FAILED' : (details[step.step] ?? '')]
+  return [`${INDENT}${step.step}`, milliseconds(step.ms), failed ? 'FAILED' : (details[step.step] ?? '')]
 }
 
 /** "0.42 ms", "41 ms" */
@@ -48,17 +52,18 @@ function milliseconds(ms: number): string {
 
 function limitLines(limits: readonly Limit[]): string[] {
   if (limits.length === 0) return []
-  const rows = limits.map(({ what, value, meaning }) => [what, value, meaning])
-  return ['', 'The broker announced:', ...table(rows).map(indented)]
+  const rows = limits.map(({ what, value, meaning }) => [`${INDENT}${what}`, value, meaning])
+  return ['', 'The broker announced:', ...wrappedTable(rows)]
 }
 
 function failureLines(failure: Trial['failures'][number]): string[] {
   const { step, code, message } = failure
-  return ['', `Bad: ${step}: ${message} (${code})`, meaningOf(step), `Try: ${hintOf(failure)}`]
-}
-
-function indented(line: string): string {
-  return `  ${line}`
+  return [
+    '',
+    ...wrapped(`Bad: ${step}: ${message} (${code})`, INDENT),
+    ...wrapped(meaningOf(step)),
+    ...wrapped(`Try: ${hintOf(failure)}`, INDENT),
+  ]
 }
 
 function withDetail(detail: string | undefined): { detail?: string } {

@@ -18,7 +18,7 @@ export interface SendTestFlags {
 }
 
 /**
- * `tidegate send-test`: tries every server of an uplink, or of all, and says what each step took and what it means when it
+ * `tidegate send-test`: tries every url of an uplink, or of all, and says what each step took and what it means when it
  * fails. No agent is needed, and one that runs is not disturbed. Status 0 when every message was taken.
  */
 export async function sendTest(name: string | undefined, flags: SendTestFlags): Promise<number> {

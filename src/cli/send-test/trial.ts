@@ -6,7 +6,7 @@ import { type Limit, limitsOf } from './announced.ts'
 import { Attempt } from './attempt.ts'
 import type { Failure } from './meaning.ts'
 import { prepare, type TrialOptions } from './prepare.ts'
-import { remarksOn } from './remarks.ts'
+import { lineToSee, remarksOn } from './remarks.ts'
 import type { Step, StepName } from './steps.ts'
 
 /** What became of one try. */
@@ -24,6 +24,8 @@ export interface Trial {
   readonly terms?: ServerTerms
   readonly limits: readonly Limit[]
   readonly remarks: readonly string[]
+  /** A line for a shell that shows the message as it arrives. */
+  readonly see?: string
 }
 
 /** Where it is tried. */
@@ -44,14 +46,8 @@ export async function tryUplink(target: Target, options: TrialOptions, signal: A
   const { steps, failures, details, terms, certificate } = attempt
   const roundTripMs = details.puback === undefined ? undefined : steps.find(({ step }) => step === 'puback')?.ms
   const limits = terms?.version === 5 ? limitsOf(terms, target.uplink, roundTripMs) : []
-  const facts = {
-    terms,
-    certificate,
-    unheard: attempt.unheard,
-    taken: roundTripMs !== undefined,
-    topic,
-    now: systemClock.wall(),
-  }
+  const taken = roundTripMs !== undefined
+  const see = taken ? lineToSee({ url: target.url, topic, username: settings.username }) : undefined
   return {
     uplink: target.uplink.name,
     url: target.url,
@@ -63,7 +59,12 @@ export async function tryUplink(target: Target, options: TrialOptions, signal: A
     failures,
     ...(terms && { terms }),
     limits,
-    remarks: [...remarks, ...attempt.remarks, ...remarksOn({ ...facts, url: target.url, username: settings.username })],
+    remarks: [
+      ...remarks,
+      ...attempt.remarks,
+      ...remarksOn({ terms, certificate, unheard: attempt.unheard, taken, now: systemClock.wall() }),
+    ],
+    ...(see === undefined ? {} : { see }),
   }
 }
 

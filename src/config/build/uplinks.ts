@@ -68,6 +68,7 @@ function buildMqtt(
     keepaliveMs: uplink.keepalive,
     sessionExpiryMs: uplink.session_expiry,
     connectTimeoutMs: uplink.connect_timeout,
+    ...(uplink.max_packet === undefined ? {} : { packetBytesMax: uplink.max_packet }),
     tls: buildTls(context, [...path, 'tls'], { tls: uplink.tls, urls }),
     ...(proxy === undefined ? {} : { proxy }),
     ...buildSending(context, path, { uplink, devices }),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { StartAt } from '../../uplink-settings.ts'
-import { duration, joined, text, whole } from '../field.ts'
+import { duration, joined, size, text, whole } from '../field.ts'
 import { shown } from '../shown.ts'
 import { parseStartAt, startWords } from '../start-at.ts'
 import { commands, packetsMax, topicLengthMax } from './intake.ts'
@@ -81,6 +81,10 @@ const mqtt = z
     window: whole(1, packetsMax)
       .prefault(1000)
       .meta({ description: 'Messages in flight without acknowledgement; the broker may allow fewer.' }),
+    max_packet: size({ min: '256', max: '256MiB' }).optional().meta({
+      description:
+        'Largest MQTT packet the broker takes, for MQTT 3.1.1, in which it cannot say so; a record that is larger is rejected. Default: what the broker announces.',
+    }),
     ack_timeout: duration({ min: '1s', max: '1h' })
       .prefault('30s')
       .meta({ description: 'Without any acknowledgement for this long the session is opened anew.' }),

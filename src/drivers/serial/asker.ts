@@ -62,6 +62,8 @@ export class Asker<State, Message> {
   /** What was said last without a question, until it came back. */
   #said: Uint8Array | undefined
   #owed: readonly Owed[] = []
+  /** Of what is owed: answers that a device may give to a text. */
+  readonly #texts = new WeakSet<Owed>()
   #lastEndAt = Number.NEGATIVE_INFINITY
   /** Ends the wait for what is owed. */
   #change = new AbortController()
@@ -97,10 +99,15 @@ export class Asker<State, Message> {
    */
   async say(line: Line, device: DeviceSettings, text: Uint8Array): Promise<boolean> {
     const { byteMs, clock } = this.#options
-    await this.#untilOwedHasCome(line, device)
+    // What is owed to another text is no answer that matters.
+    await this.#untilOwedHasCome(line, device, (owed) => !this.#texts.has(owed))
     await line.silence()
     if (line.isLost) return false
     this.#said = text
+    // What the device may say to it must not be taken for the answer to the next question.
+    const owed = { device, askedAt: clock.mono() }
+    this.#texts.add(owed)
+    this.#owed = [...this.#owed, owed]
     line.write(text)
     const outAt = clock.mono() + Math.ceil(text.length * byteMs)
     while (!line.isLost && clock.mono() < outAt) await clock.wait(outAt - clock.mono(), this.#change.signal)
@@ -163,12 +170,18 @@ export class Asker<State, Message> {
     this.#changed()
   }
 
-  async #untilOwedHasCome(line: Line, device: DeviceSettings): Promise<void> {
+  async #untilOwedHasCome(
+    line: Line,
+    device: DeviceSettings,
+    matters: (owed: Owed) => boolean = () => true,
+  ): Promise<void> {
     const { clock, format, timeoutMs, requestGapMs } = this.#options
     while (!line.isLost) {
       const now = clock.mono()
       this.#owed = stillOwed(this.#owed, { now, timeoutMs })
-      const rivals = this.#owed.filter((owed) => owed.device === device || format.mistakable(owed.device, device))
+      const rivals = this.#owed.filter(
+        (owed) => matters(owed) && (owed.device === device || format.mistakable(owed.device, device)),
+      )
       const lostAt = Math.max(...rivals.map(({ askedAt }) => askedAt + LATE_TIMEOUTS_MAX * timeoutMs))
       const waitMs = Math.max(lostAt, this.#lastEndAt + requestGapMs) - now
       if (!(waitMs > 0)) return

@@ -5,6 +5,7 @@ import type { Devices } from '../devices.ts'
 import type { Target } from '../target.ts'
 import { execTarget } from './exec.ts'
 import { messageTarget } from './message.ts'
+import type { runProgram } from './program.ts'
 import { type Verbs, verbTarget } from './verb.ts'
 import { writeTarget } from './write.ts'
 
@@ -12,6 +13,8 @@ export interface TargetParts {
   readonly devices: Devices
   readonly verbs: Verbs
   readonly clock: Clock
+  /** Runs programs; a test's stand-in. */
+  readonly runProgram?: typeof runProgram
 }
 
 /** What the commands do, by key. */
@@ -31,7 +34,7 @@ export function createTargets(
       case 'gateway':
         return verbTarget(target.verb, { verbs: parts.verbs, deviceNames: all.map(({ name }) => name) })
       case 'exec':
-        return execTarget(target, { key, clock: parts.clock })
+        return execTarget(target, { key, ...parts })
     }
   }
   return new Map(settings.commands.map((command) => [command.key, targetOf(command)]))

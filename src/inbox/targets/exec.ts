@@ -1,11 +1,19 @@
 /** Running a program, for actuators that have no driver. Its exit status says what became of the command. */
-import type { ExecTarget } from '../../command-settings.ts'
+
 import type { Clock } from '../../clock.ts'
+import type { ExecTarget } from '../../command-settings.ts'
 import { type AttemptResult, ended, type Target } from '../target.ts'
 import { type Ran, runProgram } from './program.ts'
 import { fill, fitRule } from './value-rule.ts'
 
-export function execTarget(settings: ExecTarget, { key, clock }: { readonly key: string; readonly clock: Clock }): Target {
+interface ExecParts {
+  readonly key: string
+  readonly clock: Clock
+  readonly runProgram?: typeof runProgram
+}
+
+export function execTarget(settings: ExecTarget, parts: ExecParts): Target {
+  const { key, clock, runProgram: run = runProgram } = parts
   const { program, args, timeoutMs, value: rule } = settings
   return {
     turn: `key ${key}`,
@@ -14,7 +22,7 @@ export function execTarget(settings: ExecTarget, { key, clock }: { readonly key:
     fit: (value) => fitRule(rule, value),
     async apply({ command }) {
       const filled = args.map((argument) => fill(argument, command.value))
-      return resultOf(await runProgram(program, filled, { timeoutMs, clock }))
+      return resultOf(await run(program, filled, { timeoutMs, clock }))
     },
   }
 }

@@ -14,7 +14,7 @@ export function messageTarget(settings: MessageTarget, devices: Devices): Target
     fit(value) {
       const fitted = fitRule(rule, value)
       // One byte a character, as text is read from such devices.
-      if (!fitted.ok || !/[^\u0000-\u00ff]/.test(fill(text, fitted.value))) return fitted
+      if (!fitted.ok || isLatin1(fill(text, fitted.value))) return fitted
       return { ok: false, reason: 'value has characters beyond ISO 8859-1, which cannot be sent' }
     },
     async apply({ command, repeatable, isWanted }): Promise<AttemptResult> {
@@ -22,10 +22,15 @@ export function messageTarget(settings: MessageTarget, devices: Devices): Target
         await devices.send(device, fill(text, command.value), isWanted)
       } catch (error) {
         const { happened, retriable, text: reason } = failureOf(error)
-        if (happened === 'no') return retriable ? { result: 'again', doubt: false, reason } : ended('failed', { reason })
+        if (happened === 'no')
+          return retriable ? { result: 'again', doubt: false, reason } : ended('failed', { reason })
         return repeatable && retriable ? { result: 'again', doubt: true, reason } : ended('unknown', { reason })
       }
       return ended('applied')
     },
   }
+}
+
+function isLatin1(text: string): boolean {
+  return [...text].every((character) => (character.codePointAt(0) ?? 0) <= 0xff)
 }

@@ -57,7 +57,9 @@ export async function runProgram(program: string, args: readonly string[], optio
     : { end: 'exited', status: ended.status, lastLine }
 }
 
-type End = { readonly error: NodeJS.ErrnoException } | { readonly status: number | null; readonly signal: string | null }
+type End =
+  | { readonly error: NodeJS.ErrnoException }
+  | { readonly status: number | null; readonly signal: string | null }
 
 function endOf(child: ChildProcess): Promise<End> {
   return new Promise((resolve) => {

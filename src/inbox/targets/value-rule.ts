@@ -31,7 +31,8 @@ export function fitRule(rule: ValueRule, value: CommandValue | undefined): Fit {
     return { ok: false, reason: `value has ${text.length} characters, at most ${VALUE_LENGTH_MAX} are allowed` }
   }
   if (/\p{Cc}/u.test(text) || !text.isWellFormed()) return no(value, 'text without control characters')
-  if (pattern !== undefined && !new RegExp(`^(?:${pattern})$`, 'u').test(text)) return no(value, `a match of ${pattern}`)
+  if (pattern !== undefined && !new RegExp(`^(?:${pattern})$`, 'u').test(text))
+    return no(value, `a match of ${pattern}`)
   return { ok: true, value }
 }
 
@@ -46,7 +47,7 @@ function textOf(value: Value): string {
 }
 
 function isEqual(listed: Value, value: Value): boolean {
-  return listed === value || (typeof listed === 'number' && typeof value === 'bigint' && BigInt(listed) === value)
+  return listed === value || (Number.isInteger(listed) && typeof value === 'bigint' && BigInt(listed) === value)
 }
 
 function isWithin({ min = -Infinity, max = Infinity }: ValueRule, value: number | bigint): boolean {

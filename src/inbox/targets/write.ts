@@ -92,7 +92,8 @@ class WriteTarget implements Target {
 
   #fitGroup(value: CommandValue): Fit {
     const names = this.#entries.map(({ name }) => name).join(', ')
-    if (typeof value !== 'object') return { ok: false, reason: `value is ${show(value)}, wanted an object with ${names}` }
+    if (typeof value !== 'object')
+      return { ok: false, reason: `value is ${show(value)}, wanted an object with ${names}` }
     const foreign = Object.keys(value).find((name) => this.#entries.every((entry) => entry.name !== name))
     if (foreign !== undefined) return { ok: false, reason: `value names ${show(foreign)}, wanted ${names}` }
     const fitted: [string, Value][] = []
@@ -179,11 +180,11 @@ class WriteTarget implements Target {
     const names = wishes.flatMap(({ point }) => [point.name, point.scaleFrom ?? []].flat())
     const asked = [...new Set(names)]
     const values = await this.#devices.read(this.device, asked)
-    const valueOf = (name: string | undefined) => (name === undefined ? undefined : values[asked.indexOf(name)])
+    const readOf = (name: string | undefined) => (name === undefined ? undefined : values[asked.indexOf(name)])
     return wishes.map((wish) => {
-      const got = valueOf(wish.point.name)
+      const got = readOf(wish.point.name)
       if (got === undefined) throw new Error(`reading ${this.device}.${wish.point.name} gave no value`)
-      return { ...wish, got, power: valueOf(wish.point.scaleFrom) }
+      return { ...wish, got, power: readOf(wish.point.scaleFrom) }
     })
   }
 }

@@ -187,7 +187,7 @@ export class Connection {
       ask: async () => {
         lessons.subscribing()
         const code = await subscribe(client, filter)
-        lessons.subscribed()
+        lessons.subscribed(code < 0x80)
         return code
       },
     })

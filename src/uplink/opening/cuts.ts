@@ -5,7 +5,13 @@ const CUTS_SUSPICIOUS = 3
 /** A session that lasted longer was no false start. */
 const SHORT_MS = 60_000
 /** Ends without a word: closed, or reset. */
-const SILENT: ReadonlySet<string> = new Set(['cut', 'tcp'])
+export const SILENT: ReadonlySet<string> = new Set(['cut', 'tcp', 'cut_again'])
+/**
+ * After as many cuts as are suspicious there is a pause, which doubles to so much: two gateways with one client id would
+ * throw each other out several times a second. Not minutes, for a link that flaps looks the same, and data waits.
+ */
+const PAUSE_MIN_MS = 2_000
+const PAUSE_MS_MAX = 20_000
 
 /**
  * Sessions that begin well and are cut again and again without a word. MQTT 3.1.1 servers have no other way to say that
@@ -26,6 +32,7 @@ export class Cuts {
     return {
       ...rest,
       reason: 'cut_again',
+      pauseMinMs: Math.min(PAUSE_MS_MAX, PAUSE_MIN_MS * 2 ** (this.#inARow - CUTS_SUSPICIOUS)),
       detail: `${closed.detail}, soon after it had taken us in, ${this.#inARow} times in a row`,
     }
   }

@@ -59,7 +59,7 @@ const HINTS: Readonly<Record<string, (settings: MqttSettings) => string>> = {
   refused_160: () => 'the broker ends every connection after a while: it is opened again',
   taken_over: twice,
   cut_again: (settings) =>
-    `${twice(settings)}; or the broker cuts who publishes or subscribes where it may not: its log says which`,
+    `${twice(settings)}; or the broker cuts who publishes or subscribes where it may not, or a message that is too large for it (max_packet): its log says which`,
 }
 
 export interface Circumstances {

@@ -29,10 +29,13 @@ const TIMEOUT_HINTS: Readonly<Record<Phase, string>> = {
 }
 
 const CUT_HINTS: Readonly<Partial<Record<Phase | 'open', string>>> = {
+  tcp: `what listens there, or a firewall before it, does not let us in: look at host and port of url; ${NO_WAY}`,
   proxy: 'this may be no HTTP proxy, or it does not reach the broker: look at proxy, and at url',
   tls: 'this port may not speak TLS, or wants a certificate or key that it did not get: look at url, and at tls',
   websocket: 'this port may not speak HTTP, or wants TLS (wss): look at url',
   connack: CUT_AT_CONNECT,
+  suback:
+    'brokers do so when the subscription is not allowed: look at commands.subscribe, and at the log of the broker',
 }
 
 /** Where the error of a stream came up. */

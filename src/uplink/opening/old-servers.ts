@@ -16,8 +16,8 @@ const FALLBACK: Shortfall = {
 type Open<S> = (version: 4 | 5, shortfalls: readonly Shortfall[]) => Promise<S>
 
 /**
- * Falls back to MQTT 3.1.1, where that is allowed, with servers that do not know 5: as part of one opening, and remembered
- * for the next ones for as long as it goes well.
+ * Falls back to MQTT 3.1.1, where that is allowed, with servers that do not know 5: as part of one opening, and, where the
+ * server said so, remembered for the next ones for as long as it goes well.
  */
 export class OldServers {
   readonly #settings: Pick<MqttSettings, 'protocol' | 'fallback'>
@@ -29,16 +29,20 @@ export class OldServers {
 
   async open<S>(url: string, open: Open<S>): Promise<S> {
     if (this.#settings.protocol === 3) return open(4, [])
+    let isSaid = true
     if (!this.#known.has(url)) {
       try {
         return await open(5, [])
       } catch (error) {
-        if (!this.#settings.fallback || !knowsOnlyOld(error)) throw error
+        const reason = error instanceof ConnectError ? error.closed.reason : ''
+        if (!this.#settings.fallback || !REFUSALS.has(reason)) throw error
+        // A link that broke at this moment looks the same.
+        isSaid = reason !== CONNACK_CUT
       }
     }
     try {
       const session = await open(4, [FALLBACK])
-      this.#known.add(url)
+      if (isSaid) this.#known.add(url)
       return session
     } catch (error) {
       // Whatever it is, the server may be another one when it is back.
@@ -46,8 +50,4 @@ export class OldServers {
       throw error
     }
   }
-}
-
-function knowsOnlyOld(error: unknown): boolean {
-  return error instanceof ConnectError && REFUSALS.has(error.closed.reason)
 }

@@ -29,8 +29,14 @@ describe('messages in flight', () => {
     assert.equal(limit('in flight', {})?.value, 'no limit')
   })
 
-  test('a round trip of no time at all is none', () => {
-    assert.match(limit('in flight', {}, { window: 1 }, 0)?.meaning ?? '', /at most 10 000 messages\/s$/)
+  test('a broker on the same machine limits no rate', () => {
+    assert.equal(limit('in flight', {}, { window: 1 }, 0)?.meaning, 'window (1) counts')
+    assert.equal(limit('in flight', {}, { window: 1 }, 1.99)?.meaning, 'window (1) counts')
+    assert.match(limit('in flight', {}, { window: 1 }, 2)?.meaning ?? '', /at most 500 messages\/s$/)
+  })
+
+  test('at most once nothing is in flight', () => {
+    assert.equal(limit('in flight', { receiveMaximum: 20 }, { delivery: 'at_most_once' }, 40), undefined)
   })
 })
 

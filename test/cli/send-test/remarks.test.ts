@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { detailOf } from '../../../src/cli/send-test/details.ts'
-import { type Facts, remarksOn } from '../../../src/cli/send-test/remarks.ts'
+import { type Facts, lineToSee, remarksOn } from '../../../src/cli/send-test/remarks.ts'
 
 const now = Date.parse('2026-11-20T06:00:00Z')
 
@@ -12,24 +12,23 @@ function remarks(changes: Partial<Facts>): string[] {
     certificate: undefined,
     taken: true,
     unheard: false,
-    topic: 't',
-    url: 'mqtts://a.example',
-    username: undefined,
   }
   return remarksOn({ ...facts, now, ...changes })
 }
 
 test('nothing is said where there is nothing to say', () => {
   assert.deepEqual(remarks({}), [])
-  assert.deepEqual(remarks({ terms: undefined, taken: false, url: 'mqtt://a.example' }), [])
+  assert.deepEqual(remarks({ terms: undefined, taken: false }), [])
 })
 
 test('the line that shows the message, ready for a shell', () => {
-  const told = 'To see it arrive, start this and test again: '
-  assert.deepEqual(remarks({ url: 'mqtt://a.example:1884', topic: "it's/here", username: 'gw 1' }), [
-    `${told}mosquitto_sub -h a.example -p 1884 -u 'gw 1' -P PASSWORD -v -t 'it'\\''s/here'`,
-  ])
-  assert.deepEqual(remarks({ url: 'mqtt://[2001:db8::7]' }), [`${told}mosquitto_sub -h 2001:db8::7 -v -t 't'`])
+  assert.equal(
+    lineToSee({ url: 'mqtt://a.example:1884', topic: "it's/here", username: 'gw 1' }),
+    `mosquitto_sub -h a.example -p 1884 -u 'gw 1' -P PASSWORD -v -t 'it'\\''s/here'`,
+  )
+  const plain = { topic: 't', username: undefined }
+  assert.equal(lineToSee({ ...plain, url: 'mqtt://[2001:db8::7]' }), "mosquitto_sub -h 2001:db8::7 -v -t 't'")
+  assert.equal(lineToSee({ ...plain, url: 'mqtts://a.example' }), undefined)
 })
 
 test('with MQTT 3.1.1 the answer of the broker is not the whole truth', () => {

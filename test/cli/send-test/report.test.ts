@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { trialDocument, trialText } from '../../../src/cli/send-test/report.ts'
 import { Stopwatch } from '../../../src/cli/send-test/steps.ts'
 import type { Trial } from '../../../src/cli/send-test/trial.ts'
+import { displayWidth } from '../../../src/cli/table.ts'
 
 const good: Trial = {
   uplink: 'cloud',
@@ -20,10 +21,13 @@ const good: Trial = {
   failures: [],
   limits: [{ what: 'in flight', value: '20 messages', meaning: 'less than window (1 000)' }],
   remarks: ['One more thing.'],
+  see: "mosquitto_sub -h mq.plant7.example -v -t 'x'",
 }
 
+const { see: _see, ...unseen } = good
+
 const bad: Trial = {
-  ...good,
+  ...unseen,
   good: false,
   steps: good.steps.slice(0, 2),
   failures: [{ step: 'tcp', code: 'tcp', message: 'mq.plant7.example:1883: refused', hint: 'look there' }],
@@ -46,7 +50,34 @@ test('each step with its time, what the broker announced, and what is left to sa
     'Good: the broker has the message.',
     '',
     'One more thing.',
+    '',
+    'To see it arrive, start this and test again:',
+    "mosquitto_sub -h mq.plant7.example -v -t 'x'",
   ])
+})
+
+test('no line is wider than 80 columns, but for one to copy', () => {
+  const words = 'so many words that nobody can say them in one breath and no terminal shows them in a line'
+  const certificate = `TLSv1.3, TLS_AES_256_GCM_SHA384, certificate of mq.plant7.example by ${words}, until 2027-01-01`
+  const failure = { step: 'tls', code: 'tls', message: `mq.plant7.example:8883: ${words}`, hint: words } as const
+  const wide: Trial = {
+    ...good,
+    url: 'wss://the-broker-of-the-customer.plant7.example:8443/mqtt/of/the/customer',
+    details: { tls: certificate, puback: `tidegate/plant7-gw01/send-test, ${words}` },
+    limits: [{ what: 'in flight', value: '20 messages', meaning: words }],
+    remarks: [words],
+    see: `mosquitto_sub -h mq.plant7.example -v -t '${'t'.repeat(80)}'`,
+  }
+  const steps = [...good.steps, { step: 'tls', ms: 12.3 } as const]
+  for (const trial of [
+    { ...wide, steps },
+    { ...wide, steps, good: false, failures: [failure] },
+  ]) {
+    for (const line of trialText(trial)) {
+      if (line !== trial.see) assert.ok(displayWidth(line) <= 80, `${displayWidth(line)} columns: ${line}`)
+    }
+    assert.ok(trialText(trial).join(' ').replaceAll(/\s+/g, ' ').includes(words))
+  }
 })
 
 test('a failure: what happened, what it means, what to do', () => {
@@ -55,14 +86,15 @@ test('a failure: what happened, what it means, what to do', () => {
     '  tcp   31 ms  FAILED',
     '',
     'Bad: tcp: mq.plant7.example:1883: refused (tcp)',
-    'Nobody takes connections at that address and port, or something in between drops them.',
+    'Nobody takes connections at that address and port, or something in between drops',
+    'them.',
     'Try: look there',
   ])
 })
 
-test('a failure without a hint of its own has that of the step', () => {
+test('a failure without a hint of its own is looked up in the log of the broker', () => {
   const { hint: _, ...failure } = bad.failures[0] ?? assert.fail()
-  assert.match(trialText({ ...bad, failures: [failure] }).at(-1) ?? '', /^Try: look at host and port of url/)
+  assert.match(trialText({ ...bad, failures: [failure] }).at(-1) ?? '', /^Try: the log of the broker says more$/)
 })
 
 test('the same for programs', () => {
@@ -84,6 +116,7 @@ test('the same for programs', () => {
         failures: [],
         limits: good.limits,
         remarks: ['One more thing.'],
+        see: "mosquitto_sub -h mq.plant7.example -v -t 'x'",
       },
       {
         uplink: 'cloud',

@@ -130,6 +130,22 @@ describe('commands', () => {
     await poller.stop()
   })
 
+  it('a text goes before the next poll, unless it is not wanted any more or nobody there takes texts', async () => {
+    const { clock, driver, poller } = rigWith([meter('a', 60_000)])
+    poller.start()
+    await clock.advance(100)
+    const unsupported = clock.run(poller.send('a', 'RESET', () => true))
+    await assert.rejects(unsupported, { code: 'unsupported', happened: 'no', retriable: false })
+    const sent: string[] = []
+    Object.assign(driver, {
+      send: async ({ name }: { name: string }, text: string) => void sent.push(`${name} ${text}`),
+    })
+    await assert.rejects(clock.run(poller.send('a', 'LATE', () => false)), { code: 'expired', happened: 'no' })
+    await clock.run(poller.send('a', 'RESET', () => true))
+    assert.deepEqual(sent, ['a RESET'])
+    await poller.stop()
+  })
+
   it('wake a poller that sleeps', async () => {
     const { clock, poller, times } = rigWith([meter('a', 60_000)])
     poller.start()

@@ -16,6 +16,12 @@ test('the third short session in a row that is cut without a word is suspicious'
   assert.match(cuts.ended(cut, 0).detail, /4 times/)
 })
 
+test('it brings a pause that grows, for some seconds: two gateways with one client id must not throw each other out all day', () => {
+  const cuts = new Cuts()
+  const pauses = Array.from({ length: 8 }, () => cuts.ended(cut, 100).pauseMinMs)
+  assert.deepEqual(pauses, [undefined, undefined, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000])
+})
+
 test('a session that lasted, or one that ended for a reason, begins the count anew', () => {
   for (const [closed, lastedMs] of [
     [cut, 60_000],

@@ -64,6 +64,21 @@ test('what a server speaks is remembered for as long as it goes well', async (t)
   assert.deepEqual(versions(), [5, 4, 4, 4, 5])
 })
 
+test('a connection that broke right after CONNECT says nothing about the server: the next one is MQTT 5 again', async (t) => {
+  const broker = await ScriptedBroker.start()
+  t.after(() => broker.close())
+  broker.greet = (_, { number }) => (number === 1 ? 'cut' : 'accept')
+  const transport = new MqttTransport(mqttSettings(broker.url, { fallback: true }))
+  for (let life = 0; life < 3; life++) {
+    const session = await transport.connect({ onDelivery() {}, onClosed() {} }, new AbortController().signal)
+    await session.close()
+  }
+  assert.deepEqual(
+    broker.connections.map(({ connect }) => connect?.protocolVersion),
+    [5, 4, 5, 5],
+  )
+})
+
 test('a refusal for another reason is no reason to speak 3.1.1', async (t) => {
   const broker = await ScriptedBroker.start()
   t.after(() => broker.close())

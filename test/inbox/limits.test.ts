@@ -1,0 +1,175 @@
+/** How many commands are taken, and where their answers go. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { CommandSettings } from '../../src/command-settings.ts'
+import { commandSettings, pointSettings, pointTarget, quiet, Site } from './site.ts'
+
+const told = (site: Site) =>
+  site.outcomes().map(({ id, state, reason }) => (reason ? `${id} ${state}: ${reason}` : `${id} ${state}`))
+const queue = (changes: Partial<CommandSettings> = {}) =>
+  commandSettings({ mode: 'queue', repeatable: false, ...changes })
+const job = (id: number | string) => JSON.stringify({ id: `${id}`, value: 1 })
+
+describe('a rate', () => {
+  const rate = { commands: 2, perMs: 60_000 }
+
+  test('refuses what is too much, and says when it is possible again', async () => {
+    const site = await Site.open({ commands: [commandSettings({ rate })] })
+    await site.bringOnline()
+    for (const id of ['a', 'b', 'c']) {
+      await site.deliver(job(id))
+      await quiet()
+    }
+    await site.clock.pass(29_999)
+    await site.deliver(job('d'))
+    await site.clock.pass(1)
+    await site.deliver(job('e'))
+    await quiet()
+    assert.deepEqual(told(site), [
+      'a applied',
+      'b applied',
+      'c refused: more than 2 in 60 s; possible again in 30 s',
+      'd refused: more than 2 in 60 s; possible again in 1 s',
+      'e applied',
+    ])
+  })
+
+  test('does not count repeats, what is refused for another reason, and what came too late', async () => {
+    const site = await Site.open({ commands: [commandSettings({ rate })] })
+    await site.bringOnline()
+    await site.deliver(job('a'))
+    await quiet()
+    for (let times = 0; times < 5; times++) await site.deliver(job('a'))
+    await site.deliver('{"id":"x","value":"text"}')
+    await site.deliver('{"id":"y","value":1,"expires_at":"2020-01-01T00:00:00Z"}')
+    await site.deliver(job('b'))
+    await quiet()
+    assert.deepEqual(
+      site.outcomes().map(({ id, state }) => `${id} ${state}`),
+      [
+        'a applied',
+        'a applied',
+        'a applied',
+        'a applied',
+        'a applied',
+        'a applied',
+        'x refused',
+        'y expired',
+        'b applied',
+      ],
+    )
+  })
+
+  test('counts when commands came, not when a slow disk took them', async () => {
+    const site = await Site.open({ commands: [queue({ rate })] })
+    site.storage.hold()
+    for (let id = 0; id < 6; id++) {
+      void site.deliver(job(id))
+      await site.clock.pass(30_000)
+    }
+    site.storage.release()
+    await quiet()
+    assert.deepEqual(told(site), [])
+    assert.equal(site.inbox.waiting().length, 6)
+  })
+
+  test('a refused command leaves the versions as they are', async () => {
+    const site = await Site.open({ commands: [commandSettings({ rate: { commands: 1, perMs: 60_000 } })] })
+    await site.deliver('{"id":"a","value":1,"version":1}')
+    await site.deliver('{"id":"b","value":2,"version":9}')
+    await site.clock.pass(60_000)
+    await site.deliver('{"id":"c","value":3,"version":2}')
+    await site.bringOnline()
+    assert.deepEqual(
+      site.devices.writes.map(({ value }) => value),
+      [3],
+    )
+  })
+})
+
+describe('a queue', () => {
+  test('holds as many as its key says', async () => {
+    const site = await Site.open({ commands: [queue({ waitingMax: 2 })] })
+    for (const id of ['a', 'b', 'c']) await site.deliver(job(id))
+    assert.deepEqual(told(site), ['c refused: 2 commands wait already, at most 2 may'])
+    await site.bringOnline()
+    await site.deliver(job('d'))
+    await quiet()
+    assert.deepEqual(told(site).slice(1), ['a applied', 'b applied', 'd applied'])
+  })
+
+  test('all keys together hold no more than the memory is meant for; a desired value is taken all the same', async () => {
+    const keys = Array.from({ length: 11 }, (_, index) => `jobs${index}`)
+    const commands = [commandSettings(), ...keys.map((key) => queue({ key }))]
+    const site = await Site.open({ commands })
+    for (const key of keys) await Promise.all(Array.from({ length: 1_000 }, (_, id) => site.deliver(job(id), { key })))
+    assert.equal(site.inbox.waiting().length, 10_000)
+    assert.equal(site.outcomes().length, 1_000)
+    assert.equal(told(site)[0], '0 refused: too many commands wait already, of all keys together')
+    await site.deliver(job('newest'))
+    assert.equal(site.inbox.waiting().at(-1)?.id, 'newest')
+  })
+
+  test('needs ids', async () => {
+    const site = await Site.open({ commands: [queue()] })
+    await site.deliver('1')
+    assert.match(told(site)[0] ?? '', /^auto-[0-9a-f]{16} refused: an id is missing$/)
+  })
+
+  test('goes behind the newest desired values of its device, but never past an older command for its point', async () => {
+    const commands = [
+      queue({ key: 'jobs', target: pointTarget({ point: 'job' }) }),
+      commandSettings({ key: 'level', target: pointTarget({ point: 'level' }) }),
+      commandSettings({ key: 'job', target: pointTarget({ point: 'job' }) }),
+    ]
+    const site = await Site.open({ commands, points: ['job', 'level'].map((name) => pointSettings({ name })) })
+    await site.deliver('{"id":"1","value":1}', { key: 'jobs' })
+    await site.deliver('{"id":"2","value":2}', { key: 'jobs' })
+    await site.deliver('{"id":"3","value":3}', { key: 'job' })
+    await site.deliver('{"id":"4","value":4}', { key: 'level' })
+    await site.deliver('{"id":"5","value":5}', { key: 'level' })
+    await site.restart()
+    await site.bringOnline()
+    assert.deepEqual(
+      site.devices.writes.map(({ point, value }) => `${point} ${value}`),
+      ['boiler.level 5', 'boiler.job 1', 'boiler.job 2', 'boiler.job 3'],
+    )
+  })
+})
+
+describe('the answer', () => {
+  const replies = (site: Site) =>
+    site.disk
+      .prepare('SELECT reply FROM outcome ORDER BY seq')
+      .pluck()
+      .all()
+      .map((reply) => (reply === null ? null : (JSON.parse(String(reply)) as object)))
+
+  test('goes where the sender wants it, also after a restart', async () => {
+    const site = await Site.open()
+    const reply = { topic: 'app/7/answers', correlation: 'AQID/w==' }
+    await site.deliver(job('a'), { reply })
+    await site.deliver('nonsense', { reply: { topic: 'app/8' } })
+    await site.deliver('1', { key: 'nobody', reply })
+    await site.restart()
+    await site.bringOnline()
+    assert.deepEqual(replies(site), [{ topic: 'app/8' }, reply, reply])
+  })
+
+  test('to a repeat goes to whoever repeated it', async () => {
+    const site = await Site.open()
+    await site.bringOnline()
+    await site.deliver(job('a'), { reply: { topic: 'first' } })
+    await quiet()
+    await site.deliver(job('a'), { reply: { topic: 'second' } })
+    await site.deliver(job('a'))
+    assert.deepEqual(replies(site), [{ topic: 'first' }, { topic: 'second' }, null])
+  })
+
+  test('a place for it that is too long to keep is refused, and told where answers go', async () => {
+    const site = await Site.open()
+    await site.deliver(job('a'), { reply: { topic: 'app', correlation: 'A'.repeat(2_048) } })
+    assert.deepEqual(told(site), ['a refused: response topic and correlation data are longer than 2048 characters'])
+    assert.deepEqual(replies(site), [null])
+  })
+})
