@@ -14,9 +14,10 @@ const DISCONNECT = Uint8Array.of(0xe0, 0)
 const DISCONNECT_WITH_WILL = Uint8Array.of(0xe0, 1, 0x04)
 /**
  * A ping is put off while both sides hear each other: acknowledgements prove that the peer lives, and it counts the time
- * from the last packet of ours (MQTT 5.0 section 3.1.2.10). At most so often, and only when that packet is not older.
+ * from the last packet of ours (MQTT 5.0 section 3.1.2.10), which must not be older than this. At most once a second.
  */
 const PING_RESCHEDULE_MS = 1_000
+const JUST_WRITTEN_MS = 100
 
 const GIVEN_UP: Fate = {
   fate: 'rejected',
@@ -182,7 +183,7 @@ export class MqttSession implements Session {
     if (!this.#acknowledged || this.#closing !== undefined) return
     this.#acknowledged = false
     const now = performance.now()
-    if (now - this.#pingedAt < PING_RESCHEDULE_MS || now - this.#wroteAt > PING_RESCHEDULE_MS) return
+    if (now - this.#pingedAt < PING_RESCHEDULE_MS || now - this.#wroteAt > JUST_WRITTEN_MS) return
     this.#pingedAt = now
     this.#client.reschedulePing(true)
   }

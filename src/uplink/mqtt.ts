@@ -73,7 +73,7 @@ export class MqttTransport implements Transport {
 
   #ended(closed: Closed, session: MqttSession | undefined, lastedMs: number): Closed {
     if (closed.reason === 'session_mismatch') this.#cleanOnce = true
-    const counted = this.#cuts.ended(closed, lastedMs)
+    const counted = this.#cuts.ended(closed, { lastedMs, isAnswered: (session?.answeredBytes ?? 0) > 0 })
     return this.#explained(session ? this.#lessons.ended(counted, session) : counted)
   }
 

@@ -116,11 +116,15 @@ class Life {
   async #sendOne(): Promise<void> {
     const { broker, disturbed } = this.#server
     for (let tries = 0; tries < 50; tries++) {
+      const { account } = this.#open.cursor('cloud')
+      const { rejected } = account.totals()
       this.#append(1)
       const id = [...this.#owed.keys()].at(-1) ?? ''
       const connections = broker.connections.length
       const isThere = () => disturbed.has(id) || this.#sightings().some((sighting) => sighting.id === id)
-      await until(() => isThere() || broker.connections.length > connections, { what: id, timeoutMs: 30_000 })
+      // It may be too large for the server.
+      const isOver = () => broker.connections.length > connections || account.totals().rejected > rejected
+      await until(() => isThere() || isOver(), { what: id, timeoutMs: 30_000 })
       if (isThere()) return
     }
     throw new Error('no record arrives any more')
@@ -271,7 +275,8 @@ function settingsOf(chance: Chance, { server, options }: { server: FaultyBroker;
     window: chance.oneOf([1, 2, 7, 20, 100]),
     ackTimeoutMs: HURRY * 150,
     connectTimeoutMs: 150,
-    keepaliveMs: 30_000,
+    // Not hurried, for the timers are those of the library. At most once it alone finds out that nobody listens.
+    keepaliveMs: 2_000,
     backoff: { minMs: 1_000, maxMs: 10_000 },
     ...(options.batches === 'gzip' ? { batch: { ...batch, gzip: true } } : {}),
     ...(options.batches === undefined && chance.hits(0.4) ? { batch } : {}),

@@ -145,3 +145,27 @@ test('a command that makes the inbox fail ends the session slowly, is not acknow
   assert.ok(lines.includes('error storing a command failed: a mistake'))
   assert.equal(broker.unconfirmed(), 1)
 })
+
+test('where the sender wants the result comes with the command; a topic that cannot serve is left out', async (t) => {
+  const broker = await ScriptedBroker.start()
+  t.after(() => broker.close())
+  const { commands, links, lines } = startUplink(t, broker.url, { settings: withCommands })
+  await until(() => links.length === 1, { what: 'a session' })
+  const ask = (responseTopic: string, correlationData?: Buffer) =>
+    broker.deliver({
+      topic: 'cmd/gw/pump',
+      payload: 'true',
+      properties: { responseTopic, ...(correlationData ? { correlationData } : {}) },
+    })
+  ask('asker/answers', Buffer.from([0, 255, 1]))
+  ask('asker/answers')
+  ask('cmd/gw/valve', Buffer.from([1]))
+  ask('$SYS/answers')
+  broker.deliver({ topic: 'cmd/gw/pump', payload: 'true' })
+  await until(() => commands.length === 5, { what: 'five commands' })
+  assert.deepEqual(
+    commands.map(({ reply }) => reply),
+    [{ topic: 'asker/answers', correlation: 'AP8B' }, { topic: 'asker/answers' }, undefined, undefined, undefined],
+  )
+  assert.equal(lines.filter((line) => /^debug the response topic of a command is ignored: /.test(line)).length, 2)
+})

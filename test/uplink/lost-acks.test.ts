@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Reaction, ScriptedBroker } from '../support/broker.ts'
+import { hurriedClock } from '../support/hurried-clock.ts'
 import { account } from '../support/mqtt-checker.ts'
 import { until } from '../support/until.ts'
 import { startUplink } from './rig.ts'
@@ -21,7 +22,10 @@ for (const [when, trouble] of troubles) {
       const broker = await ScriptedBroker.start()
       t.after(() => broker.close())
       broker.react = () => (broker.publishes % 97 === 0 ? trouble : 'ack')
-      const { uplink, feed } = startUplink(t, broker.url, { settings: { window: WINDOW, protocol } })
+      // The pauses after so many breaks are some seconds long.
+      const clock = hurriedClock(50)
+      const settings = { window: WINDOW, protocol, ackTimeoutMs: 1_000_000 } as const
+      const { uplink, feed } = startUplink(t, broker.url, { settings, clock })
       feed.append(1_000)
       await until(() => feed.pending === 0, { what: 'the backlog to drain', timeoutMs: 30_000 })
       const breaks = broker.connections.length - 1

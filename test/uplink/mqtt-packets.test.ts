@@ -30,6 +30,7 @@ const messages = fc
             contentType: strings,
             expirySeconds: fc.integer({ min: 1, max: 0xffff_ffff }),
             user: fc.dictionary(strings, strings, { maxKeys: 4 }),
+            correlationData: fc.uint8Array({ maxLength: 200 }),
           },
           { requiredKeys: [] },
         ),
@@ -48,6 +49,7 @@ const messages = fc
             properties: fc.constantFrom(...someProperties),
             id: fc.oneof(fc.constant('gw/17-3f9a2c/184467'), strings, fc.string({ minLength: 100, maxLength: 200 })),
             retain: fc.boolean(),
+            reply: fc.constant(true),
           },
           { requiredKeys: ['topic', 'payload'] },
         )
@@ -64,7 +66,7 @@ class ServerSide {
   announced = 0
 
   understand(packet: IPublishPacket) {
-    const { topicAlias, messageExpiryInterval, contentType, userProperties } = packet.properties ?? {}
+    const { topicAlias, messageExpiryInterval, contentType, userProperties, correlationData } = packet.properties ?? {}
     if (topicAlias !== undefined && packet.topic !== '') {
       this.announced += 1
       this.aliases.set(topicAlias, packet.topic)
@@ -81,6 +83,7 @@ class ServerSide {
       payload,
       messageExpiryInterval,
       contentType,
+      correlationData,
       ...userOf(userProperties),
     }
   }
@@ -90,6 +93,8 @@ class ServerSide {
 function userOf(all: Readonly<Record<string, string | string[]>> | undefined) {
   return { user: Object.entries(all ?? {}).map(([name, value]) => [name, [value].flat()]) }
 }
+
+const bufferOf = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes)
 
 function meantFor(message: Message, packetId: number, version: ProtocolVersion) {
   const all: [string, string[]][] =
@@ -108,6 +113,7 @@ function meantFor(message: Message, packetId: number, version: ProtocolVersion) 
     payload: Buffer.from(message.payload),
     messageExpiryInterval: version === 5 ? message.properties?.expirySeconds : undefined,
     contentType: version === 5 ? message.properties?.contentType : undefined,
+    correlationData: version === 5 ? bufferOf(message.properties?.correlationData) : undefined,
     user: all,
   }
 }
@@ -198,6 +204,20 @@ test('announcing a number never makes a packet too large that would have fitted'
       if (more === 12) assert.ok((sizes[2] ?? bare) < bare)
     }
   }
+})
+
+test('answers take no number, and none of what is remembered for the records', () => {
+  const data = { topic: 'tidegate/plant7-gw01/boiler/data', payload: '1' }
+  // More topics than are remembered.
+  const answers = Array.from({ length: 10_000 }, (_, n) => ({
+    topic: `asker/${n % 5_000}/answers`,
+    payload: '{}',
+    reply: true as const,
+    ...(n % 2 === 0 ? { properties: { correlationData: Uint8Array.of(n & 0xff) } } : {}),
+  }))
+  const packets = encoded({ topicAliasMax: 10 }, [data, data, ...answers, data])
+  assert.ok(packets.slice(2, -1).every(({ topic, properties }) => topic !== '' && properties?.topicAlias === undefined))
+  assert.deepEqual([packets.at(-1)?.topic, packets.at(-1)?.properties?.topicAlias], ['', 1])
 })
 
 test('a server without retained messages gets none', () => {

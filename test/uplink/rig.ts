@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test'
-import { systemClock } from '../../src/clock.ts'
+import { type Clock, systemClock } from '../../src/clock.ts'
 import type { Logger } from '../../src/log.ts'
 import type { IncomingCommand } from '../../src/model.ts'
 import { MqttTransport } from '../../src/uplink/mqtt.ts'
@@ -22,6 +22,7 @@ export interface RigOptions {
   readonly settings?: Partial<MqttSettings>
   readonly accept?: (command: IncomingCommand) => Promise<void>
   readonly feed?: MemoryFeed
+  readonly clock?: Clock
 }
 
 /** A started uplink to `url`, over the real transport and clock; stopped with the test. */
@@ -38,7 +39,7 @@ export function startUplink(t: TestContext, url: string, options: RigOptions = {
       commands.push(command)
       return options.accept?.(command) ?? Promise.resolve()
     },
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     log: logTo(lines),
     onLink: (up, headline) => links.push(`${up ? 'up' : 'down'} ${headline}`),
   })

@@ -8,10 +8,19 @@ const SHORT_MS = 60_000
 export const SILENT: ReadonlySet<string> = new Set(['cut', 'tcp', 'cut_again'])
 /**
  * After as many cuts as are suspicious there is a pause, which doubles to so much: two gateways with one client id would
- * throw each other out several times a second. Not minutes, for a link that flaps looks the same, and data waits.
+ * throw each other out several times a second. Not minutes, for a link that flaps looks the same, and data waits; less
+ * where the session got some of it through.
  */
 const PAUSE_MIN_MS = 2_000
 const PAUSE_MS_MAX = 20_000
+const BUSY_PAUSE_MS_MAX = 5_000
+
+/** A session that ended. */
+export interface Lasted {
+  readonly lastedMs: number
+  /** A message was answered in it. */
+  readonly isAnswered: boolean
+}
 
 /**
  * Sessions that begin well and are cut again and again without a word. MQTT 3.1.1 servers have no other way to say that
@@ -20,8 +29,8 @@ const PAUSE_MS_MAX = 20_000
 export class Cuts {
   #inARow = 0
 
-  /** A session ended after so many ms; gives the reason, with the suspicion where there is one. */
-  ended(closed: Closed, lastedMs: number): Closed {
+  /** A session ended; gives the reason, with the suspicion where there is one. */
+  ended(closed: Closed, { lastedMs, isAnswered }: Lasted): Closed {
     if (!SILENT.has(closed.reason) || lastedMs >= SHORT_MS) {
       this.#inARow = 0
       return closed
@@ -29,10 +38,11 @@ export class Cuts {
     this.#inARow += 1
     if (this.#inARow < CUTS_SUSPICIOUS) return closed
     const { hint: _, ...rest } = closed
+    const pauseMsMax = isAnswered ? BUSY_PAUSE_MS_MAX : PAUSE_MS_MAX
     return {
       ...rest,
       reason: 'cut_again',
-      pauseMinMs: Math.min(PAUSE_MS_MAX, PAUSE_MIN_MS * 2 ** (this.#inARow - CUTS_SUSPICIOUS)),
+      pauseMinMs: Math.min(pauseMsMax, PAUSE_MIN_MS * 2 ** (this.#inARow - CUTS_SUSPICIOUS)),
       detail: `${closed.detail}, soon after it had taken us in, ${this.#inARow} times in a row`,
     }
   }
