@@ -9,9 +9,11 @@ import type { OldestSlice, OldestSliceArgs, Others, OthersArgs } from './limits.
 /** Numbers one call looks at: reading the pages of so many rows takes an SD card some ten milliseconds. */
 const EXAMINED_MAX = 2_000
 
+const CONTENT_BYTES = 'octet_length(body) + ifnull(octet_length(reply), 0)'
+
 /** Bytes of events and outcomes are asked for without reading their rows. */
 export const limitsSchema: readonly string[] = [
-  'CREATE INDEX record_others ON record (seq, octet_length(body)) WHERE kind > 0',
+  `CREATE INDEX record_others ON record (seq, ${CONTENT_BYTES}) WHERE kind > 0`,
 ]
 
 export const limitsOperations: OperationTable = {
@@ -26,7 +28,7 @@ function prepareOldestSlice(database: Database) {
   const slice = (where: string) =>
     database
       .prepare(
-        `SELECT seq, boot, mono, target, expires, octet_length(body) + octet_length(source) FROM record
+        `SELECT seq, boot, mono, target, expires, ${CONTENT_BYTES} + octet_length(source) FROM record
          WHERE seq BETWEEN @first AND @last ${where} ORDER BY seq LIMIT @recordsMax`,
       )
       .raw()
@@ -62,7 +64,7 @@ function columns(rows: readonly Row[], next: number | undefined): OldestSlice {
 function prepareOthers(database: Database) {
   const sum = database.prepare(
     `SELECT count(*) AS count, ifnull(sum(bytes), 0) AS bytes, max(seq) AS last FROM
-       (SELECT seq, octet_length(body) AS bytes FROM record WHERE kind > 0 AND seq > ? ORDER BY seq LIMIT ?)`,
+       (SELECT seq, ${CONTENT_BYTES} AS bytes FROM record WHERE kind > 0 AND seq > ? ORDER BY seq LIMIT ?)`,
   )
   return ({ after, recordsMax }: OthersArgs): Others => {
     const { count, bytes, last } = sum.get(after, recordsMax) as { count: number; bytes: number; last: number | null }
