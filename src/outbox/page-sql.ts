@@ -71,18 +71,26 @@ export function assertWhole(row: RecordRow): void {
   if (typeof row.sum === 'number' && rowSum(row, row.body) !== row.sum) throw new RowDamagedError(row.seq)
 }
 
-/** Rows as columns for the way to the main thread. */
+/** Rows as columns for the way to the main thread. One loop: `TypedArray.from` takes ten times as long for each column. */
 export function toColumns(rows: readonly RecordRow[]): RecordColumns {
-  return {
-    ...repliesIn(rows),
-    seqs: Float64Array.from(rows, (row) => row.seq),
-    kinds: Uint8Array.from(rows, (row) => row.kind),
-    boots: Float64Array.from(rows, (row) => row.boot),
-    monos: Float64Array.from(rows, (row) => row.mono),
-    targets: Float64Array.from(rows, (row) => row.target),
-    expires: Float64Array.from(rows, (row) => row.expires),
-    ...toTexts(rows),
+  const { length } = rows
+  const seqs = new Float64Array(length)
+  const kinds = new Uint8Array(length)
+  const boots = new Float64Array(length)
+  const monos = new Float64Array(length)
+  const targets = new Float64Array(length)
+  const expires = new Float64Array(length)
+  for (let index = 0; index < length; index += 1) {
+    const row = rows[index]
+    if (!row) continue
+    seqs[index] = row.seq
+    kinds[index] = row.kind
+    boots[index] = row.boot
+    monos[index] = row.mono
+    targets[index] = row.target
+    expires[index] = row.expires
   }
+  return { ...repliesIn(rows), seqs, kinds, boots, monos, targets, expires, ...toTexts(rows) }
 }
 
 /** The oldest rows, without their bodies. */
