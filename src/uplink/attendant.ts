@@ -5,7 +5,7 @@ import type { UplinkSettings } from '../uplink-settings.ts'
 import { Canary } from './canary.ts'
 import type { Feed } from './feed.ts'
 import { Outage, type OutageCounts, outageRecord } from './outage.ts'
-import type { Sender } from './sender.ts'
+import type { Sender } from './sending/sender.ts'
 import { Surface, type SurfaceContent } from './surface.ts'
 import type { Delivery, Fate, Message, Session, Shortfall } from './transport.ts'
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { SurfaceSettings } from '../uplink-settings.ts'
-import { topicLevel } from './topics.ts'
+import { topicLevel } from './formats/topics.ts'
 import type { Fate, Message, Shortfall } from './transport.ts'
 
 /** What is said on the topics beside the records, as JSON texts, as it is now. */

@@ -8,7 +8,7 @@ import type { Feed } from './feed.ts'
 import { pauseMs, STABLE_AFTER_MS } from './pause.ts'
 import { present } from './present.ts'
 import { Receiver } from './receiver.ts'
-import { Sender } from './sender.ts'
+import { Sender } from './sending/sender.ts'
 import type { SurfaceContent } from './surface.ts'
 import { type Closed, ConnectError, type Session, type Shortfall, STOPPED, type Transport } from './transport.ts'
 

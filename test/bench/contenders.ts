@@ -3,7 +3,7 @@ import { connect as connectTcp } from 'node:net'
 import { connect as connectMqtt } from 'mqtt'
 import { generate } from 'mqtt-packet'
 import type { StoredRecord } from '../../src/model.ts'
-import { recordText } from '../../src/uplink/envelope.ts'
+import { recordText } from '../../src/uplink/formats/envelope.ts'
 
 /** Messages in flight, for all contenders. */
 export const WINDOW = 1_000

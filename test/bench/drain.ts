@@ -3,7 +3,7 @@
  * plain MQTT.js loop, both from memory, and a mosquitto bridge draining the same. All in one run; ratios are printed.
  * Usage: node test/bench/drain.ts [records from disk] [records of the others]
  */
-import { recordText } from '../../src/uplink/envelope.ts'
+import { recordText } from '../../src/uplink/formats/envelope.ts'
 import { record } from '../support/feed.ts'
 import { Mosquitto } from '../support/mosquitto.ts'
 import { drainByBridge } from './bridge.ts'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { checkTemplate } from '../../src/config/template-problems.ts'
-import { formatOf } from '../../src/uplink/formats.ts'
+import { formatOf } from '../../src/uplink/formats/formats.ts'
 import { anyReading } from '../support/readings.ts'
 
 const json = { contentType: 'application/json' }

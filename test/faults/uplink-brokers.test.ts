@@ -17,7 +17,13 @@ import { nats } from '../support/nats.ts'
 import { needs } from '../support/needs.ts'
 import { startRabbitMq } from '../support/rabbitmq.ts'
 import { until } from '../support/until.ts'
-import { caCertificate, clientCertificate, clientKey, serverCertificate, serverKey } from '../uplink/certificates.ts'
+import {
+  caCertificate,
+  clientCertificate,
+  clientKey,
+  serverCertificate,
+  serverKey,
+} from '../uplink/mqtt/certificates.ts'
 import { startUplink } from '../uplink/rig.ts'
 
 const WINDOW = 50

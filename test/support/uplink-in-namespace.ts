@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process'
 import { systemClock } from '../../src/clock.ts'
 import { silentLogger } from '../../src/log.ts'
-import { MqttTransport } from '../../src/uplink/mqtt.ts'
+import { MqttTransport } from '../../src/uplink/mqtt/mqtt.ts'
 import { Uplink } from '../../src/uplink/uplink.ts'
 import { BrokerProgram } from './broker-program.ts'
 import { MemoryFeed } from './feed.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { keptPauseMs } from '../../src/uplink/kept.ts'
 import { pauseMs } from '../../src/uplink/pause.ts'
+import { keptPauseMs } from '../../src/uplink/sending/kept.ts'
 
 const limits = { minMs: 1_000, maxMs: 30_000 }
 const most = () => 0.999_999

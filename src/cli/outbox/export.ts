@@ -1,4 +1,4 @@
-import { recordText } from '../../uplink/envelope.ts'
+import { recordText } from '../../uplink/formats/envelope.ts'
 import { formatNumberOf, formatSize } from '../format.ts'
 import { progressLine } from '../progress.ts'
 import { type ChoiceFlags, eachPage } from './listing.ts'

@@ -1,5 +1,5 @@
 import type { ListedRecord, OutboxReader, RecordQuery } from '../../outbox-api.ts'
-import { recordText } from '../../uplink/envelope.ts'
+import { recordText } from '../../uplink/formats/envelope.ts'
 
 /** Flags that choose records. */
 export interface ChoiceFlags {

@@ -1,6 +1,6 @@
 import { GatewayError } from '../../errors.ts'
 import type { ListedRecord, OutboxReader } from '../../outbox-api.ts'
-import { recordText } from '../../uplink/envelope.ts'
+import { recordText } from '../../uplink/formats/envelope.ts'
 import { formatCount, formatDuration, formatTime } from '../format.ts'
 import { eachPage, forPrograms } from './listing.ts'
 import { type OutboxFlags, withOutbox } from './source.ts'

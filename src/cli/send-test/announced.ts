@@ -1,5 +1,5 @@
 /** What a broker announces with CONNACK (MQTT 5.0 section 3.2.2.3), and what that means for an uplink. Pure. */
-import type { ServerTerms } from '../../uplink/opening/phase.ts'
+import type { ServerTerms } from '../../uplink/mqtt/opening/phase.ts'
 import type { MqttSettings } from '../../uplink-settings.ts'
 import { formatCount, formatDuration, formatSize } from '../format.ts'
 

@@ -1,6 +1,6 @@
 import { systemClock } from '../../clock.ts'
-import { MqttTransport } from '../../uplink/mqtt.ts'
-import type { Finding, ServerTerms } from '../../uplink/opening/phase.ts'
+import { MqttTransport } from '../../uplink/mqtt/mqtt.ts'
+import type { Finding, ServerTerms } from '../../uplink/mqtt/opening/phase.ts'
 import {
   type Closed,
   ConnectError,

@@ -1,5 +1,5 @@
 /** What came of the steps of a connection, for people. Pure. */
-import type { Finding, ServerTerms } from '../../uplink/opening/phase.ts'
+import type { Finding, ServerTerms } from '../../uplink/mqtt/opening/phase.ts'
 import type { StepName } from './steps.ts'
 
 type Found<What extends Finding['what']> = Extract<Finding, { readonly what: What }>

@@ -26,7 +26,7 @@ export function meaningOf(step: StepName): string {
   return meanings[step]
 }
 
-/** What came with the failure; all that is known about each is said where it is found (`uplink/opening/failures.ts`). */
+/** What came with the failure; all that is known about each is said where it is found (`uplink/mqtt/opening/failures.ts`). */
 export function hintOf({ hint }: Failure): string {
   return hint ?? 'the log of the broker says more'
 }

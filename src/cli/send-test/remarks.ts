@@ -1,5 +1,5 @@
 /** What is worth saying beside the steps. Pure. */
-import type { ServerTerms } from '../../uplink/opening/phase.ts'
+import type { ServerTerms } from '../../uplink/mqtt/opening/phase.ts'
 import { type Certificate, dayOf } from './details.ts'
 
 export interface Facts {

@@ -1,5 +1,5 @@
 import { hundredths } from '../../clock.ts'
-import type { Phase } from '../../uplink/opening/phase.ts'
+import type { Phase } from '../../uplink/mqtt/opening/phase.ts'
 
 /** How a message gets to the cloud, step by step; a connection has some of them. */
 export type StepName = Phase | 'puback'

@@ -1,5 +1,5 @@
 import { systemClock } from '../../clock.ts'
-import type { ServerTerms } from '../../uplink/opening/phase.ts'
+import type { ServerTerms } from '../../uplink/mqtt/opening/phase.ts'
 import type { Message } from '../../uplink/transport.ts'
 import type { MqttSettings } from '../../uplink-settings.ts'
 import { type Limit, limitsOf } from './announced.ts'

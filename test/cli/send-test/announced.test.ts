@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type Limit, limitsOf } from '../../../src/cli/send-test/announced.ts'
-import type { ServerTerms } from '../../../src/uplink/opening/phase.ts'
+import type { ServerTerms } from '../../../src/uplink/mqtt/opening/phase.ts'
 import type { MqttSettings } from '../../../src/uplink-settings.ts'
 import { mqttSettings } from '../../support/uplink-settings.ts'
 

@@ -6,7 +6,7 @@ import type { MqttSettings } from '../../../src/uplink-settings.ts'
 import { ScriptedBroker } from '../../support/broker.ts'
 import { ConnectProxy } from '../../support/connect-proxy.ts'
 import { mqttSettings } from '../../support/uplink-settings.ts'
-import { caCertificate, serverCertificate, serverKey } from '../../uplink/certificates.ts'
+import { caCertificate, serverCertificate, serverKey } from '../../uplink/mqtt/certificates.ts'
 
 const commands = { subscribe: 'cmd/gw/+', key: { from: 'topic', level: -1 }, receiveMaximum: 50 } as const
 const never = new AbortController().signal
