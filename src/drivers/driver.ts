@@ -45,13 +45,15 @@ export interface Driver {
    * Writes one point; resolves when the device confirmed it. Rejects with LinkError when the connection was lost before
    * anything was sent, else with WriteError: `maybe` once bytes were sent and no reply came, also when the connection broke
    * or was closed meanwhile; `read_only` or `unsupported` where nothing can be written; `range` when the value does not fit.
+   * `isWanted` is asked after every wait of the driver's own, right before the bytes of the write: no means that they are not
+   * sent and that the write rejects with `notWanted()`.
    */
-  write(device: DeviceSettings, point: PointSettings, value: Value): Promise<void>
+  write(device: DeviceSettings, point: PointSettings, value: Value, isWanted?: () => boolean): Promise<void>
   /**
    * Sends a text to a device, as it is, one byte a character (ISO 8859-1); resolves when it has gone out, without waiting for
-   * an answer. Rejects like `write`. Absent: devices of this connection take no texts.
+   * an answer; what it takes on the wire is added to the time of the call. Rejects like `write`, and asks `isWanted` as it does. Absent: devices of this connection take no texts.
    */
-  send?(device: DeviceSettings, text: string): Promise<void>
+  send?(device: DeviceSettings, text: string, isWanted?: () => boolean): Promise<void>
   /** Ends everything, also a pending call, and resolves when nothing is left open. Idempotent; never rejects. */
   close(): Promise<void>
   /**
@@ -179,4 +181,9 @@ export class WriteError extends Error {
     this.happened = options.happened
     this.retriable = options.retriable
   }
+}
+
+/** The time of a write was over before its bytes were sent. */
+export function notWanted(): WriteError {
+  return new WriteError('expired', 'its time was over before its turn came', { happened: 'no', retriable: true })
 }

@@ -16,8 +16,13 @@ const BACKOFF = { minMs: 1_000, maxMs: 30_000 }
 const NAP_MAX_MS = 60_000
 /** The same while a command is held until the clock is known. */
 const HELD_NAP_MS = 5_000
-/** A clean stop waits this long for an attempt to be settled (a full disk may keep it), then leaves it to the next start. */
+/**
+ * A clean stop waits this long for an attempt to be settled (a full disk may keep it), then leaves it to the next start. A
+ * program needs a part of it to end.
+ */
 const CLOSE_MAX_MS = 10_000
+/** A ready job of a queue lets so many desired values of the same device go first; then it is its turn. */
+const DESIRED_IN_A_ROW = 4
 
 export interface ApplierOptions {
   readonly clock: Clock
@@ -48,7 +53,11 @@ export class Applier {
   /** Commands on their way out, so that none is asked to leave twice. */
   readonly #leaving = new Set<string>()
   #nap: { readonly untilMono: number; readonly ending: AbortController } | undefined
-  #closed = false
+  /** By the turn of their targets: desired values that went before a queued job that was ready, too. */
+  readonly #passed = new Map<string, number>()
+  readonly #ending = new AbortController()
+  /** What is still under way is nobody's affair any more. */
+  #left = false
   repeatedWrites = 0
 
   constructor(keys: readonly CommandKey[], options: ApplierOptions) {
@@ -58,7 +67,7 @@ export class Applier {
 
   /** Looks at every live command once: what is to expire, to begin, or to wait for. Cheap, never waits, call it freely. */
   wake(): void {
-    if (this.#closed) return
+    if (this.#ending.signal.aborted) return
     const now = this.#options.now()
     const turns = this.#turns()
     this.#forgetRetries(turns)
@@ -73,18 +82,16 @@ export class Applier {
       for (const touched of touches) taken.add(touched)
       if (command.state !== 'waiting') continue
       if (verdict.verdict === 'expired') {
-        void this.#leave(turn, verdict.reason)
+        void this.#unlessLeft(this.#leave(turn, verdict.reason))
         continue
       }
       napMs = Math.min(napMs, verdict.remainingMs, verdict.verdict === 'held' ? HELD_NAP_MS : NAP_MAX_MS)
       if (!first || verdict.verdict === 'held') continue
-      const pauseMs = this.#pauseMs(command, now)
+      const pauseMs = Math.max(this.#pauseMs(command, now), key.rateWaitMs(now.mono))
       if (pauseMs > 0) napMs = Math.min(napMs, pauseMs)
       else if (key.target.isReady()) ready.push(turn)
     }
-    for (const mode of ['last_value', 'queue']) {
-      for (const turn of ready) if (turn.key.rules.mode === mode) this.#start(turn)
-    }
+    for (const turn of this.#inOrder(ready)) this.#start(turn, ready)
     this.#napFor(napMs)
   }
 
@@ -106,17 +113,19 @@ export class Applier {
 
   /** Begins no further attempt; resolves when those under way are settled. */
   async close(): Promise<void> {
-    this.#closed = true
+    this.#ending.abort()
     this.#nap?.ending.abort()
     const enough = new AbortController()
     await Promise.race([Promise.all(this.#busy.values()), this.#options.clock.wait(CLOSE_MAX_MS, enough.signal)])
     enough.abort()
+    this.#left = true
   }
 
   #reason(key: CommandKey, command: Command, facts: { verdict: Verdict; now: Now }): string {
     if (command.state === 'applying') return 'applying'
     if (facts.verdict.verdict === 'held') return 'clock'
     if (!key.target.isReady()) return 'device offline'
+    if (key.rateWaitMs(facts.now.mono) > 0) return 'rate'
     return this.#pauseMs(command, facts.now) > 0 ? `retry after ${command.reason ?? 'a failure'}` : 'its turn'
   }
 
@@ -132,14 +141,35 @@ export class Applier {
     for (const name of this.#retries.keys()) if (!live.has(name)) this.#retries.delete(name)
   }
 
-  #start(turn: Turn): void {
+  /** Desired values go first, but not for ever. */
+  #inOrder(ready: readonly Turn[]): readonly Turn[] {
+    const rank = ({ key: { rules, target } }: Turn) => {
+      const isTheirTurn = (this.#passed.get(target.turn) ?? 0) >= DESIRED_IN_A_ROW
+      return (rules.mode === 'queue') === isTheirTurn ? 0 : 1
+    }
+    return ready.toSorted((a, b) => rank(a) - rank(b))
+  }
+
+  #start(turn: Turn, ready: readonly Turn[]): void {
     const name = turn.key.target.turn
     if (this.#busy.has(name)) return
-    const attempt = this.#attempt(turn).finally(() => {
+    const passes = turn.key.rules.mode !== 'queue' && ready.some(({ key }) => isQueueOf(key, name))
+    if (passes) this.#passed.set(name, (this.#passed.get(name) ?? 0) + 1)
+    else this.#passed.delete(name)
+    const attempt = this.#unlessLeft(this.#attempt(turn)).finally(() => {
       this.#busy.delete(name)
       this.wake()
     })
     this.#busy.set(name, attempt)
+  }
+
+  /** What ends after the stop went on without it finds the storage closed: the next start tells what became of it. */
+  async #unlessLeft(work: Promise<void>): Promise<void> {
+    try {
+      await work
+    } catch (error) {
+      if (!this.#left) throw error
+    }
   }
 
   async #attempt(turn: Turn): Promise<void> {
@@ -149,6 +179,7 @@ export class Applier {
       repeatable: key.rules.repeatable,
       // It may wait behind a slow poll, and its time may be over before its turn on the wire comes.
       isWanted: () => this.#judge(command, this.#options.now()).verdict === 'live',
+      ending: this.#ending.signal,
     }
     if (command.doubt && !job.repeatable) {
       const { look } = key.target
@@ -224,6 +255,10 @@ export class Applier {
       this.wake()
     })
   }
+}
+
+function isQueueOf({ rules, target }: CommandKey, turn: string): boolean {
+  return rules.mode === 'queue' && target.turn === turn
 }
 
 function nameOf(command: Command): string {

@@ -73,18 +73,27 @@ function content(
   const fitted = key.target.fit(value)
   const refused =
     objection(incoming, parsed, { mode: key.settings.mode, now }) ?? (fitted.ok ? undefined : fitted.reason)
-  if (refused !== undefined) return { refused, ...(value !== undefined && isShort(value) ? { value } : {}) }
+  if (refused !== undefined) return { refused, ...(value !== undefined && lengthOf(value) <= VALUE_LENGTH_MAX ? { value } : {}) }
   const kept = fitted.ok ? fitted.value : undefined
+  const length = lengthOf(kept)
+  if (length > VALUE_LENGTH_MAX) {
+    return { refused: `value has ${length} characters as JSON, at most ${VALUE_LENGTH_MAX} are allowed` }
+  }
   return { ...(kept === undefined ? {} : { value: kept }), ...(version === undefined ? {} : { version }) }
 }
 
 /** Why it cannot be accepted, whatever its value is. */
 function objection(
   incoming: IncomingCommand,
-  { id, issuedAt }: Parsed & { readonly ok: true },
+  { id, issuedAt, version }: Parsed & { readonly ok: true },
   { mode, now }: { readonly mode: 'last_value' | 'queue'; readonly now: Now },
 ): string | undefined {
   if (mode === 'queue' && id === undefined) return 'an id is missing'
+  if (incoming.retained) {
+    // It comes again with every subscription, for longer than ids are kept; only the highest version is kept for ever.
+    if (mode === 'queue') return 'a retained message, which a queue does not take: it would be done again'
+    if ((version ?? issuedAt) === undefined) return 'a retained message without version or issued_at'
+  }
   if (incoming.reply && !replyOf(incoming)) {
     return `response topic and correlation data are longer than ${REPLY_LENGTH_MAX} characters`
   }
@@ -93,7 +102,7 @@ function objection(
   return `issued_at is ${ahead} s ahead of the gateway's clock, at most ${ISSUED_AHEAD_MS_MAX / 1_000} s are allowed`
 }
 
-/** What nothing can hold may be as long as a payload: too long to keep for every refused command. */
-function isShort(value: CommandValue): boolean {
-  return (commandValueJson(value)?.length ?? 0) <= VALUE_LENGTH_MAX
+/** As JSON. A value may be as long as a payload: too long to keep for every command that waits or was refused. */
+function lengthOf(value: CommandValue | undefined): number {
+  return value === undefined ? 0 : (commandValueJson(value)?.length ?? 0)
 }

@@ -50,6 +50,7 @@ export interface Command {
   /** An attempt may have reached the device although no reply came. */
   readonly doubt: boolean
   readonly reason?: string
+  /** Of one in an attempt: what came after it, so that no further attempt follows. */
   readonly supersededBy?: string
   /** What the point held after the write, where that is not the very value. */
   readonly readBack?: CommandValue

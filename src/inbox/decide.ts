@@ -9,7 +9,8 @@
 import type { Reply } from '../model.ts'
 import { type Allowance, type Rate, take } from './allowance.ts'
 import { type Command, type Deadline, type FinalState, type Highest, isFinal, type Stamp } from './command.ts'
-import type { CommandValue } from './value.ts'
+import { REASON_LENGTH_MAX, shorten } from './outcome.ts'
+import { type CommandValue, commandValueJson } from './value.ts'
 
 /** Attempts of one command that the agent may not survive: beyond it the command itself is suspected. */
 export const CRASHES_MAX = 5
@@ -21,7 +22,7 @@ export interface KeyRules {
   readonly repeatable: boolean
   /** The point can be read, so that a doubt can be settled by looking. */
   readonly readable: boolean
-  /** Absent: any number of commands may come. */
+  /** How many attempts may begin; of a queue, how many commands may come. Absent: any number. */
   readonly rate?: Rate
   /** Commands that may wait at a time (mode queue); more are refused, so that the sender knows and memory is bounded. */
   readonly waitingMax: number
@@ -117,8 +118,20 @@ export interface Batch {
   readonly steps: readonly Step[]
   readonly known: Known
   readonly at: Stamp
-  /** Further commands that may wait over all keys; absent: any number. */
-  readonly room?: number
+  /** What else may wait over all keys; absent: anything. */
+  readonly room?: Room
+}
+
+/** Room for waiting commands of queues. `bytes`: of what `sizeOf` counts. */
+export interface Room {
+  readonly commands: number
+  readonly bytes: number
+}
+
+/** Characters of what a sender can make long in a command that waits. */
+export function sizeOf({ value, reply }: Pick<Command, 'value' | 'reply'>): number {
+  const valueLength = value === undefined ? 0 : (commandValueJson(value)?.length ?? 0)
+  return valueLength + (reply?.topic.length ?? 0) + (reply?.correlation?.length ?? 0)
 }
 
 export function decide(rules: KeyRules, before: KeyState, batch: Batch): Decision {
@@ -128,6 +141,7 @@ export function decide(rules: KeyRules, before: KeyState, batch: Batch): Decisio
 }
 
 const doubtful = 'an attempt before may have reached the device'
+const agentEnded = 'the agent ended during an attempt'
 
 /** The working copy while a batch is decided. */
 class Desk {
@@ -140,7 +154,7 @@ class Desk {
   readonly #redeliveries: Set<string>
   #highest: Highest | undefined
   #allowance: Allowance | undefined
-  #room: number
+  #room: Room
   #duplicates = 0
   #forgotten = false
 
@@ -152,7 +166,7 @@ class Desk {
     this.#live = new Map(before.live.map((command) => [command.id, command]))
     this.#highest = before.highest
     this.#allowance = before.allowance
-    this.#room = batch.room ?? Infinity
+    this.#room = batch.room ?? { commands: Infinity, bytes: Infinity }
   }
 
   decision(done: readonly boolean[]): Decision {
@@ -202,7 +216,7 @@ class Desk {
     return true
   }
 
-  /** The stored outcome answers a repeat; a repeat of a command that is still under way needs no answer yet. */
+  /** The stored outcome answers a repeat; that of a command under way goes to where the latest of them wants it. */
   #isDuplicate(arrival: Arrival): boolean {
     const known = this.#changed.get(arrival.id) ?? this.#live.get(arrival.id) ?? this.#known.byId.get(arrival.id)
     const { redelivery } = arrival
@@ -215,14 +229,20 @@ class Desk {
     const { uplink, reply } = arrival
     if (known && isFinal(known.state)) {
       this.#outcomes.push({ command: known, to: uplink, ...(reply ? { reply } : {}), repeated: true })
+      return true
     }
+    const live = this.#live.get(arrival.id)
+    if (live && reply && live.uplink === uplink) this.#set({ ...live, reply })
     return true
   }
 
-  /** Counted when they come, so that a disk that holds them up makes no flood of them. Repeats do not count. */
+  /**
+   * Counted when they come, so that a disk that holds them up makes no flood of them. Repeats do not count. Of desired values
+   * none is refused, because the newest must win: there the attempts are counted.
+   */
   #tooMany({ deadline, expired }: Arrival): string | undefined {
-    const { rate } = this.#rules
-    if (!rate || expired !== undefined) return undefined
+    const { rate, mode } = this.#rules
+    if (!rate || mode === 'last_value' || expired !== undefined) return undefined
     const { after, waitMs } = take(rate, this.#allowance, deadline.arrived.mono)
     this.#allowance = after
     if (waitMs === 0) return undefined
@@ -234,17 +254,21 @@ class Desk {
     else if (this.#live.size >= this.#rules.waitingMax) {
       const reason = `${this.#live.size} commands wait already, at most ${this.#rules.waitingMax} may`
       this.#finish(command, 'refused', { reason })
-    } else if (this.#room <= 0) {
-      this.#finish(command, 'refused', { reason: 'too many commands wait already, of all keys together' })
     } else {
-      this.#room -= 1
+      const room = { commands: this.#room.commands - 1, bytes: this.#room.bytes - sizeOf(command) }
+      if (room.commands < 0 || room.bytes < 0) {
+        this.#finish(command, 'refused', { reason: 'too many commands wait already, of all keys together' })
+        return
+      }
+      this.#room = room
       this.#set(command)
     }
   }
 
   /**
    * Newest: if both have a version the higher, else arrival. A command that came too late to be applied still replaces
-   * older ones when its version proves that it is newer; without versions it was probably just delayed.
+   * older ones when its version proves that it is newer; without versions it was probably just delayed. One in an attempt
+   * has that attempt and no further one, whatever becomes of the newer one.
    */
   #replace(command: Command, expired: string | undefined): void {
     const { version } = command
@@ -256,9 +280,9 @@ class Desk {
     }
     if (version !== undefined) this.#highest = { version, id: command.id }
     for (const older of this.#live.values()) {
-      if (older.state !== 'waiting') continue
-      if (expired === undefined || (version !== undefined && older.version !== undefined))
-        this.#supersede(older, command.id)
+      if (expired !== undefined && (version === undefined || older.version === undefined)) continue
+      if (older.state === 'waiting') this.#supersede(older, command.id)
+      else this.#set({ ...older, supersededBy: command.id })
     }
     if (expired === undefined) this.#set(command)
     else this.#finish(command, 'expired', { reason: expired })
@@ -266,24 +290,32 @@ class Desk {
 
   #begin(command: Command): boolean {
     const busy = [...this.#live.values()].some((other) => other.state === 'applying')
-    if (command.state !== 'waiting' || busy) return false
+    if (command.state !== 'waiting' || busy || !this.#mayBegin()) return false
     this.#set({ ...command, state: 'applying', attempts: command.attempts + 1 })
     return true
+  }
+
+  #mayBegin(): boolean {
+    const { rate, mode } = this.#rules
+    if (!rate || mode === 'queue') return true
+    const { after, waitMs } = take(rate, this.#allowance, this.#at.mono)
+    this.#allowance = after
+    return waitMs === 0
   }
 
   /** Back to waiting, unless a newer one came during the attempt: then this one has no further turn. */
   #again(command: Command, step: { readonly doubt: boolean; readonly reason: string }): void {
     const waiting: Command = { ...command, state: 'waiting', doubt: command.doubt || step.doubt, reason: step.reason }
-    const newer = [...this.#live.values()].findLast((other) => other.state === 'waiting' && other.id !== command.id)
-    if (newer && this.#rules.mode === 'last_value') this.#supersede(waiting, newer.id)
-    else this.#set(waiting)
+    if (command.supersededBy === undefined) this.#set(waiting)
+    else this.#supersede(waiting, command.supersededBy)
   }
 
   /** A command that may have been applied neither expires nor is cancelled: nobody knows what became of it. */
   #leave(command: Command, step: Step & { readonly step: 'leave' }): boolean {
     if (command.state !== 'waiting' && step.inAttempt !== true) return false
-    if (command.doubt) this.#finish(command, 'unknown', { reason: `${step.state}: ${step.reason}; ${doubtful}` })
-    else this.#finish(command, step.state, { reason: withLast(step.reason, command) })
+    if (command.doubt) {
+      this.#finish(command, 'unknown', { reason: withLast(`${step.state}: ${step.reason}; ${doubtful}`, command) })
+    } else this.#finish(command, step.state, { reason: withLast(step.reason, command) })
     return true
   }
 
@@ -292,15 +324,19 @@ class Desk {
     const crashes = command.crashes + 1
     const died: Command = { ...command, crashes, doubt: true }
     const { repeatable, readable } = this.#rules
-    const reason = 'the agent ended during an attempt'
-    if (crashes > CRASHES_MAX) this.#finish(died, 'unknown', { reason: `${reason}, ${crashes} times` })
-    else if (repeatable || readable) this.#again(died, { doubt: true, reason })
+    if (crashes > CRASHES_MAX) {
+      this.#finish(died, 'unknown', { reason: `${agentEnded}, ${crashes} times` })
+      return
+    }
+    const reason = command.reason?.startsWith(agentEnded) ? command.reason : withLast(agentEnded, command)
+    if (repeatable || readable) this.#again(died, { doubt: true, reason })
     else this.#finish(died, 'unknown', { reason })
   }
 
   /** Not while a command with a version is under way: one that is older and comes late would take its place (P8). */
   #forget(): boolean {
-    if ([...this.#live.values()].some(({ version }) => version !== undefined)) return false
+    const counts = this.#rules.mode === 'last_value'
+    if (counts && [...this.#live.values()].some(({ version }) => version !== undefined)) return false
     this.#highest = undefined
     this.#forgotten = true
     return true
@@ -308,8 +344,9 @@ class Desk {
 
   /** What must not be repeated and may have been done is not superseded but unknown, and says what came after it. */
   #supersede(command: Command, supersededBy: string): void {
-    if (!command.doubt) this.#finish(withoutReason(command), 'superseded', { supersededBy })
-    else this.#finish(command, this.#rules.repeatable ? 'superseded' : 'unknown', { reason: doubtful, supersededBy })
+    const reason = withLast(doubtful, command)
+    if (!command.doubt) this.#finish(command, 'superseded', { supersededBy })
+    else this.#finish(command, this.#rules.repeatable ? 'superseded' : 'unknown', { reason, supersededBy })
   }
 
   #set(command: Command): void {
@@ -318,7 +355,9 @@ class Desk {
   }
 
   #finish(command: Command, state: FinalState, why: Pick<Command, 'reason' | 'supersededBy' | 'readBack'>): void {
-    const finished: Command = { ...withoutReason(command), state, ...why, finished: this.#at }
+    const { reason: _reason, supersededBy: _by, ...rest } = command
+    const reason = why.reason === undefined ? {} : { reason: shorten(why.reason, REASON_LENGTH_MAX) }
+    const finished: Command = { ...rest, state, ...why, ...reason, finished: this.#at }
     this.#live.delete(command.id)
     this.#changed.set(command.id, finished)
     const reply = command.reply ? { reply: command.reply } : {}
@@ -349,12 +388,7 @@ function ended({ reason, readBack }: Step & { readonly step: 'end' }): Pick<Comm
   return { ...(reason === undefined ? {} : { reason }), ...(readBack === undefined ? {} : { readBack }) }
 }
 
-function withoutReason(command: Command): Command {
-  const { reason: _reason, ...rest } = command
-  return rest
-}
-
-/** Why it was not done earlier is the better half of why it expired. */
+/** Why it was not done earlier, or was half done, is the better half of why it ended. */
 function withLast(reason: string, command: Command): string {
   return command.reason === undefined ? reason : `${reason}; last attempt: ${command.reason}`
 }

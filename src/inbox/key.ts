@@ -2,7 +2,18 @@ import type { CommandSettings } from '../command-settings.ts'
 import type { NewRecord } from '../model.ts'
 import type { Operation, Storage } from '../storage/operation.ts'
 import type { Command, Highest } from './command.ts'
-import { type Decision, decide, type KeyRules, type KeyState, type Known, type Outcome, type Step } from './decide.ts'
+import { take } from './allowance.ts'
+import {
+  type Decision,
+  decide,
+  type KeyRules,
+  type KeyState,
+  type Known,
+  type Outcome,
+  type Room,
+  type Step,
+  sizeOf,
+} from './decide.ts'
 import { isRecent, type Now, REDELIVERY_MAX_MS, stampOf } from './expiry.ts'
 import { resetOperation } from './history.ts'
 import { Lane } from './lane.ts'
@@ -20,8 +31,8 @@ export interface KeyHost {
   readonly now: () => Now
   /** Asks again until the storage answers. */
   readonly read: <Result>(question: Operation<Result>) => Promise<Result>
-  /** Further commands that may wait over all keys. */
-  readonly room: () => number
+  /** What else may wait over all keys. */
+  readonly room: () => Room
   /** Called when a decision is durable. */
   readonly onDecided: (decision: Decision) => void
 }
@@ -38,7 +49,9 @@ export class CommandKey {
   readonly finished: Record<string, number> = {}
   readonly #host: KeyHost
   readonly #lane: Lane<Step, boolean>
+  readonly #sizes = new WeakMap<Command, number>()
   #state: KeyState = { live: [] }
+  #waitingBytes = 0
 
   constructor(settings: CommandSettings, target: Target, host: KeyHost) {
     this.settings = settings
@@ -55,8 +68,19 @@ export class CommandKey {
     return this.#state.live
   }
 
+  /** Of what is live, what `sizeOf` counts. */
+  get waitingBytes(): number {
+    return this.#waitingBytes
+  }
+
   get highest(): Highest | undefined {
     return this.#state.highest
+  }
+
+  /** After how many ms the rate allows the next attempt, seen from CLOCK_MONOTONIC in ms. */
+  rateWaitMs(mono: number): number {
+    const { rate, mode } = this.rules
+    return rate && mode === 'last_value' ? take(rate, this.#state.allowance, mono).waitMs : 0
   }
 
   count(state: string): void {
@@ -73,7 +97,7 @@ export class CommandKey {
 
   /** Takes over what the storage holds, before the first step. */
   restore(live: readonly Command[], highest: Highest | undefined): void {
-    this.#state = { live, ...(highest ? { highest } : {}) }
+    this.#become({ live, ...(highest ? { highest } : {}) })
   }
 
   /** Resolves when the step and its outcomes are durable: true if it took place. */
@@ -95,10 +119,20 @@ export class CommandKey {
     })
     const operations = this.#operations(decision, now)
     if (operations.length > 0) await this.#host.storage.transact(operations)
-    this.#state = decision.state
+    this.#become(decision.state)
     this.#host.onDecided(decision)
     const results = new Map(order.map((index, position) => [index, decision.done[position] ?? false]))
     return steps.map((_step, index) => results.get(index) ?? false)
+  }
+
+  #become(state: KeyState): void {
+    this.#state = state
+    this.#waitingBytes = 0
+    for (const command of state.live) {
+      const size = this.#sizes.get(command) ?? sizeOf(command)
+      this.#sizes.set(command, size)
+      this.#waitingBytes += size
+    }
   }
 
   /** The decision and its outcomes in one job. `report` gives a record its seq, so it is called right before the job. */

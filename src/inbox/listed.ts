@@ -29,7 +29,7 @@ export function listed(row: CommandRow, facts: ClockFacts): ListedCommand {
     crashes: command.crashes,
     doubt: command.doubt,
     ...(row.read_back === null ? {} : { readBack: row.read_back }),
-    ...defined({ reason, supersededBy, finishedTs }),
+    ...defined({ reason, supersededBy: finished && supersededBy, finishedTs }),
     ...defined({ tookMs: finished && between(deadline.arrived, finished, facts) }),
   }
 }

@@ -3,7 +3,7 @@ import type { Command } from './command.ts'
 import { commandValueJson } from './value.ts'
 
 /** A sentence, not a report: it is stored and sent for every command. */
-const REASON_LENGTH_MAX = 300
+export const REASON_LENGTH_MAX = 300
 /** Longer values (as JSON) are neither kept nor echoed; no point holds one: a text of 125 registers has 250 bytes. */
 export const VALUE_LENGTH_MAX = 1_600
 /** A key nobody configured is echoed up to this. */
@@ -56,6 +56,7 @@ function text(name: string, value: string): string {
   return `"${name}":${JSON.stringify(value)}`
 }
 
-function shorten(value: string, max: number): string {
+/** `value`, with at most `max` characters. */
+export function shorten(value: string, max: number): string {
   return value.length <= max ? value : `${value.slice(0, max - 1)}…`
 }

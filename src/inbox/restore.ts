@@ -59,6 +59,8 @@ function objection(command: Command, keys: ReadonlyMap<string, CommandKey>): str
   if (uncertain.includes(command.reason)) return command.reason
   const key = keys.get(command.key)
   if (!key) return 'no command with this key is configured any more'
+  // What became of it is known, whatever can be done now.
+  if (command.state === 'applying' && key.target.ifEnded) return undefined
   const fitted = key.target.fit(command.value)
   return fitted.ok ? undefined : fitted.reason
 }

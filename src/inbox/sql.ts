@@ -60,8 +60,18 @@ const columns = [
   'finished_wall',
 ] as const satisfies readonly (keyof CommandRow)[]
 
-/** What a step may change; the rest of a row is what arrived. */
-const changing = ['state', 'attempts', 'crashes', 'doubt', 'reason', 'superseded_by', 'read_back'] as const
+/** What a step may change, or a repeat; the rest of a row is what arrived. */
+const changing = [
+  'reply_topic',
+  'reply_data',
+  'state',
+  'attempts',
+  'crashes',
+  'doubt',
+  'reason',
+  'superseded_by',
+  'read_back',
+] as const
 const finished = ['finished_boot', 'finished_mono', 'finished_wall'] as const
 
 function prepareSettle(database: Database) {

@@ -32,6 +32,8 @@ export interface Job {
   readonly repeatable: boolean
   /** Asked when its turn on the wire has come: no means that nothing may be sent any more. */
   readonly isWanted: () => boolean
+  /** The agent ends: what takes its time is ended, too. */
+  readonly ending: AbortSignal
 }
 
 export interface Ended {

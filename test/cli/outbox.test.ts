@@ -170,8 +170,8 @@ describe('changing', () => {
 
   test('rejected records are listed, sent again and removed by hand', async (t) => {
     const rig = await outboxRig(t, { uplinks: ['cloud'] })
-    // 0x90: topic name invalid. Nothing of the first second is taken.
-    rig.broker.react = () => ({ code: 0x90 })
+    // 0x99: payload format invalid. Nothing of the first second is taken.
+    rig.broker.react = () => ({ code: 0x99 })
     await until(async () => (await booksOf(rig, 'cloud')).rejected >= 6, {
       what: 'rejected records',
       timeoutMs: 30_000,
@@ -186,7 +186,7 @@ describe('changing', () => {
     )
     const list = await rig.outbox('rejected', '--uplink', 'cloud')
     assert.match(list.stdout, /^SEQ +uplink +read +source +reason\n|SEQ/)
-    assert.match(list.stdout, /cloud .* (meter|event) .*topic/i)
+    assert.match(list.stdout, /cloud .* (meter|event) .*payload format/i)
     const seqs = (JSON.parse((await rig.outbox('rejected', '--json')).stdout) as { seq: number }[]).map(
       ({ seq }) => seq,
     )

@@ -84,7 +84,7 @@ devices:
 ${points.join('')}commands:
   setpoint: { write: meter.setpoint }
 uplinks:
-  cloud: ${uplink(cloudPort)}
+  cloud: ${uplink(cloudPort, { more: 'surface: false' })}
 outbox: { commit_interval: 100ms${outbox === '' ? '' : `, ${outbox}`} }
 `
 }

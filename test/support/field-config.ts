@@ -34,14 +34,14 @@ devices:
 commands:
   setpoint: { write: meter.setpoint }
 uplinks:
-  cloud: ${uplink(options.cloudPort, options.window)}
+  cloud: ${uplink(options.cloudPort, options.window === undefined ? {} : { window: options.window })}
 outbox: { commit_interval: ${options.commitInterval ?? '200ms'} }
 `
 }
 
 /** Comes back quickly, so that tests need not wait. */
-export function uplink(port: number, window = 1000): string {
-  return `{ type: mqtt, url: "mqtt://127.0.0.1:${port}", window: ${window}, backoff: { min: 20ms, max: 200ms }, commands: {} }`
+export function uplink(port: number, { window = 1000, more = 'topic_aliases: true' } = {}): string {
+  return `{ type: mqtt, url: "mqtt://127.0.0.1:${port}", window: ${window}, backoff: { min: 20ms, max: 200ms }, commands: {}, ${more} }`
 }
 
 export function modbusTcp(port: number, timeoutMs = 300): string {

@@ -27,6 +27,8 @@ export interface ReadRange {
 /** Function codes of the four reads. */
 export const readFunctions = { coil: 1, discrete: 2, holding: 3, input: 4 } as const
 
+type Wanted = Pick<ExchangeOptions, 'isWanted'>
+
 type Done<T> = (error: Error | null, result: T) => void
 
 /** Modbus requests by way of modbus-serial over our own link. One at a time. */
@@ -63,9 +65,13 @@ export class ModbusClient {
   }
 
   /** Function 5, or 15 for devices that only know that one. */
-  writeCoil(unitId: number, address: number, value: { on: boolean; multiple: boolean }): Promise<Outcome<true>> {
+  writeCoil(
+    unitId: number,
+    address: number,
+    value: { on: boolean; multiple: boolean } & Wanted,
+  ): Promise<Outcome<true>> {
     return this.#request<unknown, true>(
-      { patient: true },
+      { patient: true, isWanted: value.isWanted },
       () => true,
       (done) =>
         value.multiple
@@ -78,14 +84,14 @@ export class ModbusClient {
   writeRegisters(
     unitId: number,
     address: number,
-    value: { bytes: Uint8Array; multiple: boolean },
+    value: { bytes: Uint8Array; multiple: boolean } & Wanted,
   ): Promise<Outcome<true>> {
     const words = Array.from({ length: value.bytes.length / 2 }, (_, index) => {
       return ((value.bytes[index * 2] ?? 0) << 8) | (value.bytes[index * 2 + 1] ?? 0)
     })
     const [only] = words
     return this.#request<unknown, true>(
-      { patient: true },
+      { patient: true, isWanted: value.isWanted },
       () => true,
       (done) =>
         only === undefined || value.multiple
@@ -95,9 +101,9 @@ export class ModbusClient {
   }
 
   /** Function 22: the register becomes `(register & and) | (or & ~and)`, which no other client can come between. */
-  maskWrite(unitId: number, address: number, masks: { and: number; or: number }): Promise<Outcome<true>> {
+  maskWrite(unitId: number, address: number, masks: { and: number; or: number } & Wanted): Promise<Outcome<true>> {
     return this.#request<unknown, true>(
-      { patient: true },
+      { patient: true, isWanted: masks.isWanted },
       () => true,
       (done) => this.#library.writeFC22(unitId, address, masks.and, masks.or, done),
     )

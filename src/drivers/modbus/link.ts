@@ -3,7 +3,7 @@
  * what a reply is, owns the deadline, and always settles.
  */
 import type { Clock } from '../../clock.ts'
-import { LinkError } from '../driver.ts'
+import { LinkError, notWanted } from '../driver.ts'
 import type { Port } from '../port/port.ts'
 import { begin, type Exchange, type ExchangeContext, type FailureCode, type Input, step } from './exchange.ts'
 import type { Framing, Request } from './frame.ts'
@@ -30,6 +30,8 @@ export interface ExchangeOptions {
   readonly patient?: boolean
   /** Wait for this long. */
   readonly timeoutMs?: number
+  /** Asked when the line is free: no, and nothing is sent (WriteError `expired`). */
+  readonly isWanted?: (() => boolean) | undefined
 }
 
 export type Answer =
@@ -117,6 +119,7 @@ export class Link {
     if (this.#open) throw new Error(`request to unit ${unitId} while another exchange is open`)
     await this.#silence()
     if (this.lost) throw this.lost
+    if (options.isWanted?.() === false) throw notWanted()
     this.#transaction = (this.#transaction + 1) & 0xffff
     const request: Request = { unitId, pdu, transaction: this.#transaction }
     const { linger = false } = options

@@ -132,10 +132,10 @@ export class ModbusDriver implements Driver {
     return samples
   }
 
-  async write(device: DeviceSettings, point: PointSettings, value: Value): Promise<void> {
+  async write(device: DeviceSettings, point: PointSettings, value: Value, isWanted?: () => boolean): Promise<void> {
     const session = this.#opened()
     try {
-      await writePoint(this.#unitOf(session, device.unitId), device, { point, value })
+      await writePoint(this.#unitOf(session, device.unitId), device, { point, value, isWanted })
     } finally {
       this.#renew(session)
     }

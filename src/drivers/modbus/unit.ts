@@ -39,6 +39,14 @@ export interface Abilities {
   maskWrite?: { readonly known: boolean; readonly since: number }
 }
 
+/** What a write needs beside its content. */
+interface Care {
+  /** A range that can be read, see `#write`; without one, the place itself is tried. */
+  readonly probe: ReadRange | undefined
+  /** Asked right before the bytes: no, and nothing is sent (WriteError `expired`). */
+  readonly isWanted: (() => boolean) | undefined
+}
+
 /** `now`: a clock that never jumps, in ms. */
 export function newMemory(now: () => number): UnitMemory {
   return { owed: [], refusals: new Refusals(now), abilities: { multipleOnly: false } }
@@ -122,10 +130,10 @@ export class Unit {
     return outcome
   }
 
-  /** Function 5 or 15. `probe` is a range that can be read, see `#write`; without one, the place itself is tried. */
+  /** Function 5 or 15. */
   writeCoil(
     address: number,
-    what: { on: boolean; multiple: boolean; probe: ReadRange | undefined },
+    what: { on: boolean; multiple: boolean } & Care,
   ): Promise<Outcome<true>> {
     const probe = what.probe ?? ({ register: 'coil', address, count: 1 } as const)
     return this.#write(what.multiple ? 15 : 5, { probe, send: () => this.#client.writeCoil(this.#id, address, what) })
@@ -134,7 +142,7 @@ export class Unit {
   /** Function 6 or 16. */
   writeRegisters(
     address: number,
-    what: { bytes: Uint8Array; multiple: boolean; probe: ReadRange | undefined },
+    what: { bytes: Uint8Array; multiple: boolean } & Care,
   ): Promise<Outcome<true>> {
     const probe = what.probe ?? ({ register: 'holding', address, count: 1 } as const)
     return this.#write(what.multiple ? 16 : 6, {
@@ -144,7 +152,7 @@ export class Unit {
   }
 
   /** Function 22: the register becomes `(register & and) | (or & ~and)`. */
-  maskWrite(address: number, what: { and: number; or: number; probe: ReadRange | undefined }): Promise<Outcome<true>> {
+  maskWrite(address: number, what: { and: number; or: number } & Care): Promise<Outcome<true>> {
     const probe = what.probe ?? ({ register: 'holding', address, count: 1 } as const)
     return this.#write(22, { probe, send: () => this.#client.maskWrite(this.#id, address, what) })
   }

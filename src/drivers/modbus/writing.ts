@@ -31,12 +31,12 @@ type Failure = Outcome<never> & { ok: false }
 export async function writePoint(
   unit: Unit,
   device: DeviceSettings,
-  what: { readonly point: PointSettings; readonly value: Value },
+  what: { readonly point: PointSettings; readonly value: Value; readonly isWanted: (() => boolean) | undefined },
 ): Promise<void> {
-  const { point, value } = what
+  const { point, value, isWanted } = what
   const attempt = `writing ${device.name}.${point.name} = ${value}`
   checkPlace(point, attempt)
-  const outcome = await write(unit, { point, value, attempt, source: sourceOf(point, device.points) })
+  const outcome = await write(unit, { point, value, attempt, isWanted, source: sourceOf(point, device.points) })
   if (!outcome.ok) throw refusal(outcome, attempt)
 }
 
@@ -44,6 +44,8 @@ interface Order {
   readonly point: PointSettings
   readonly value: Value
   readonly attempt: string
+  /** Asked right before the bytes. */
+  readonly isWanted: (() => boolean) | undefined
   /** The point that holds the power of ten for this one. */
   readonly source: PointSettings | undefined
 }
@@ -61,12 +63,13 @@ function checkPlace(point: PointSettings, attempt: string): void {
 
 function write(unit: Unit, order: Order): Promise<Outcome<true>> {
   const { point, value } = order
-  if (isBitTable(point.register)) return send(unit, point, { on: encodeBoolean(point, value) })
+  if (isBitTable(point.register)) return send(unit, order, { on: encodeBoolean(point, value) })
   return point.type === 'bit' || point.type === 'bits' ? writeBits(unit, order) : writeNumber(unit, order)
 }
 
-async function writeNumber(unit: Unit, { point, value, attempt, source }: Order): Promise<Outcome<true>> {
-  if (!source) return send(unit, point, { bytes: encode(point, value) })
+async function writeNumber(unit: Unit, order: Order): Promise<Outcome<true>> {
+  const { point, value, attempt, source } = order
+  if (!source) return send(unit, order, { bytes: encode(point, value) })
   const read = await unit.read(rangeOf(source))
   if (!read.ok) return unsent(read)
   const power = decodePower(source, read.value)
@@ -76,7 +79,7 @@ async function writeNumber(unit: Unit, { point, value, attempt, source }: Order)
       retriable: true,
     })
   }
-  return send(unit, point, { bytes: encode(point, value, { power }) })
+  return send(unit, order, { bytes: encode(point, value, { power }) })
 }
 
 /** A unit that does not know function 22 today may be another one, or have other firmware, tomorrow. */
@@ -86,12 +89,13 @@ const UNABLE_MS = 86_400_000
  * A unit that is silent to function 22 and answers a read right after it is one that ignores what it does not know: it is not
  * sent that again, but this time nobody knows what happened.
  */
-async function writeBits(unit: Unit, { point, value }: Order): Promise<Outcome<true>> {
+async function writeBits(unit: Unit, order: Order): Promise<Outcome<true>> {
+  const { point, value, isWanted } = order
   const masks = encodeMasks(point, value)
   const { abilities } = unit
   const { maskWrite } = abilities
   if (!maskWrite || maskWrite.known || unit.now - maskWrite.since >= UNABLE_MS) {
-    const outcome = await unit.maskWrite(point.address, { ...masks, probe: probeOf(point) })
+    const outcome = await unit.maskWrite(point.address, { ...masks, probe: probeOf(point), isWanted })
     if (outcome.ok) abilities.maskWrite = { known: true, since: unit.now }
     else if (await ignoresWhatItDoesNotKnow(unit, point, outcome))
       abilities.maskWrite = { known: false, since: unit.now }
@@ -99,7 +103,7 @@ async function writeBits(unit: Unit, { point, value }: Order): Promise<Outcome<t
     abilities.maskWrite = { known: false, since: unit.now }
   }
   const before = await unit.read(rangeOf(point))
-  return before.ok ? send(unit, point, { bytes: applyMasks(before.value, masks) }) : unsent(before)
+  return before.ok ? send(unit, order, { bytes: applyMasks(before.value, masks) }) : unsent(before)
 }
 
 async function ignoresWhatItDoesNotKnow(
@@ -115,24 +119,24 @@ async function ignoresWhatItDoesNotKnow(
 
 type Content = { readonly on: boolean } | { readonly bytes: Uint8Array }
 
-async function send(unit: Unit, point: PointSettings, content: Content): Promise<Outcome<true>> {
+async function send(unit: Unit, order: Order, content: Content): Promise<Outcome<true>> {
   const { abilities } = unit
-  const outcome = await sendBy(unit, point, { ...content, multiple: abilities.multipleOnly })
+  const outcome = await sendBy(unit, order, { ...content, multiple: abilities.multipleOnly })
   if (abilities.multipleOnly || !isUnknownFunction(unit, outcome)) return outcome
-  const second = await sendBy(unit, point, { ...content, multiple: true })
+  const second = await sendBy(unit, order, { ...content, multiple: true })
   if (second.ok) abilities.multipleOnly = true
   return second
 }
 
 function sendBy(
   unit: Unit,
-  point: PointSettings,
+  { point, isWanted }: Order,
   what: Content & { readonly multiple: boolean },
 ): Promise<Outcome<true>> {
   const probe = probeOf(point)
-  if ('on' in what) return unit.writeCoil(point.address, { on: what.on, multiple: what.multiple, probe })
+  if ('on' in what) return unit.writeCoil(point.address, { on: what.on, multiple: what.multiple, probe, isWanted })
   const multiple = what.multiple || what.bytes.length > 2
-  return unit.writeRegisters(point.address, { bytes: what.bytes, multiple, probe })
+  return unit.writeRegisters(point.address, { bytes: what.bytes, multiple, probe, isWanted })
 }
 
 /** An exception that may be a late one says nothing about this request. */

@@ -36,10 +36,13 @@ export class DriverCalls {
     return this.#call && this.#call.from + this.#call.limitMs
   }
 
-  /** `points`: how many are asked for at most, the measure for how long it may take. */
-  async run<T>(call: () => Promise<T>, points: number): Promise<T> {
+  /**
+   * `points`: how many are asked for at most, the measure for how long it may take. `wireMs`: what it takes on the wire on
+   * top of that.
+   */
+  async run<T>(call: () => Promise<T>, points: number, { wireMs = 0 } = {}): Promise<T> {
     const { clock, timeoutMs } = this.#options
-    const limitMs = STUCK_BASE_MS + points * 4 * timeoutMs
+    const limitMs = STUCK_BASE_MS + points * 4 * timeoutMs + Math.ceil(wireMs)
     const from = clock.mono()
     const settled = new AbortController()
     void clock.wait(limitMs, settled.signal).then(() => {

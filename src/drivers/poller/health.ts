@@ -29,7 +29,7 @@ const PROBE_PAUSE_MAX_MS = 60_000
 const silentCodes = new Set(['timeout', 'crc', 'short_reply', 'foreign_reply', 'noise', 'io'])
 
 /** Codes of what was never asked: they say nothing about the device. */
-const unaskedCodes = new Set(['read_only', 'write_only', 'range', 'unsupported'])
+const unaskedCodes = new Set(['read_only', 'write_only', 'range', 'unsupported', 'expired'])
 
 /** Was nothing asked? */
 export function isUnasked(code: string | undefined): boolean {

@@ -123,6 +123,7 @@ export class Poller {
     this.#requests = new Requests({
       connection: connection.name,
       driver,
+      byteMs: 'line' in connection && connection.line ? byteMsOf(connection.line) : 0,
       clock,
       calls,
       judge,

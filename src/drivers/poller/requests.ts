@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { Sample, Value } from '../../model.ts'
 import type { PointSettings } from '../../settings.ts'
-import { type Driver, type Explorer, LinkError, WriteError } from '../driver.ts'
+import { type Driver, type Explorer, LinkError, notWanted, WriteError } from '../driver.ts'
 import type { DriverCalls } from './driver-calls.ts'
 import { explored } from './exploring.ts'
 import { isUnasked } from './health.ts'
@@ -9,11 +9,11 @@ import { JobQueue } from './job-queue.ts'
 import type { Judge } from './judge.ts'
 import type { PolledDevice } from './polled-device.ts'
 
-const NOT_SENT = { happened: 'no', retriable: true } as const
-
 export interface RequestsOptions {
   readonly connection: string
   readonly driver: Driver
+  /** Time of one character on the wire. */
+  readonly byteMs: number
   readonly clock: Clock
   readonly calls: DriverCalls
   readonly judge: Judge
@@ -53,7 +53,7 @@ export class Requests {
     const { driver, calls, judge } = this.#options
     return this.#enqueueWrite(order.isWanted, async () => {
       try {
-        await calls.run(() => driver.write(device.settings, point, order.value), 1)
+        await calls.run(() => driver.write(device.settings, point, order.value, order.isWanted), 1)
         judge.answered(device)
       } catch (error) {
         if (error instanceof WriteError && error.code.startsWith('exception_')) judge.answered(device)
@@ -65,7 +65,7 @@ export class Requests {
 
   /** Nobody answers a text, so that it says nothing of the device. */
   send(device: PolledDevice, order: { text: string; isWanted: () => boolean }): Promise<void> {
-    const { connection, driver, calls } = this.#options
+    const { connection, driver, byteMs, calls } = this.#options
     return this.#enqueueWrite(order.isWanted, async () => {
       if (!driver.send) {
         throw new WriteError('unsupported', `devices of ${connection} take no texts`, {
@@ -73,13 +73,15 @@ export class Requests {
           retriable: false,
         })
       }
-      await calls.run(async () => driver.send?.(device.settings, order.text), 1)
+      const { text } = order
+      const wireMs = text.length * byteMs
+      await calls.run(async () => driver.send?.(device.settings, text, order.isWanted), 1, { wireMs })
     })
   }
 
   #enqueueWrite(isWanted: () => boolean, run: () => Promise<void>): Promise<void> {
     return this.#enqueue(async () => {
-      if (!isWanted()) throw new WriteError('expired', 'its time was over before its turn came', NOT_SENT)
+      if (!isWanted()) throw notWanted()
       this.#writing = true
       try {
         await run()

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { Sample } from '../../model.ts'
 import type { DeviceSettings } from '../../settings.ts'
+import { notWanted } from '../driver.ts'
 import { type Answer, answerOf } from './answer.ts'
 import type { Format } from './messages.ts'
 import { LATE_TIMEOUTS_MAX, type Owed, settled, stillOwed } from './owed.ts'
@@ -95,14 +96,20 @@ export class Asker<State, Message> {
 
   /**
    * Says something, and waits for no answer. False: nothing was said, the line was lost before. When it is lost later, nobody
-   * knows how much went out.
+   * knows how much went out. `isWanted` is asked right before the first byte: no, and it rejects.
    */
-  async say(line: Line, device: DeviceSettings, text: Uint8Array): Promise<boolean> {
+  async say(
+    line: Line,
+    device: DeviceSettings,
+    order: { readonly text: Uint8Array; readonly isWanted?: (() => boolean) | undefined },
+  ): Promise<boolean> {
+    const { text, isWanted } = order
     const { byteMs, clock } = this.#options
     // What is owed to another text is no answer that matters.
     await this.#untilOwedHasCome(line, device, (owed) => !this.#texts.has(owed))
     await line.silence()
     if (line.isLost) return false
+    if (isWanted?.() === false) throw notWanted()
     this.#said = text
     // What the device may say to it must not be taken for the answer to the next question.
     const owed = { device, askedAt: clock.mono() }

@@ -37,7 +37,7 @@ export class SerialDriver<State, Message> implements Driver {
   onLost?: (error: LinkError) => void
   onNotUnderstood?: (code: string, text: string) => void
   /** Only for text. */
-  readonly send?: (device: DeviceSettings, text: string) => Promise<void>
+  readonly send?: (device: DeviceSettings, text: string, isWanted?: () => boolean) => Promise<void>
   /** Only where a device speaks by itself. */
   readonly listen?: (handlers: ListenHandlers) => void
   readonly #settings: SerialTextSettings | SerialBinarySettings
@@ -58,7 +58,7 @@ export class SerialDriver<State, Message> implements Driver {
     const { timeoutMs, requestGapMs } = settings
     const othersSpeak = this.#speaking.length > 0
     this.#asker = new Asker({ ...wire, timeoutMs, requestGapMs, byteMs: byteMsOf(settings.line), othersSpeak })
-    if (settings.type === 'serial-text') this.send = (device, text) => this.#send(device, text)
+    if (settings.type === 'serial-text') this.send = (...order) => this.#send(...order)
     if (this.#speaking.length > 0) {
       this.listen = (handlers) => {
         this.#handlers = handlers
@@ -113,10 +113,11 @@ export class SerialDriver<State, Message> implements Driver {
     })
   }
 
-  async #send(device: DeviceSettings, text: string): Promise<void> {
+  async #send(device: DeviceSettings, text: string, isWanted?: () => boolean): Promise<void> {
     const session = this.#session
     if (!session) throw new LinkError('closed', `${this.#settings.name} is not open`)
-    const wasSent = await this.#asker.say(session.line, device, Uint8Array.from(Buffer.from(text, 'latin1')))
+    const bytes = Uint8Array.from(Buffer.from(text, 'latin1'))
+    const wasSent = await this.#asker.say(session.line, device, { text: bytes, isWanted })
     if (!session.lost) return
     const what = wasSent ? 'was lost while a text went out' : 'was lost before a text went out'
     const { code } = session.lost
