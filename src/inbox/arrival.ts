@@ -3,13 +3,12 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingCommand, Reply } from '../model.ts'
 import type { Arrival } from './decide.ts'
 import { type BootOffset, deadlineOf, judge, type Now } from './expiry.ts'
+import { aheadReason } from './issued.ts'
 import type { CommandKey } from './key.ts'
 import { VALUE_LENGTH_MAX } from './outcome.ts'
 import type { Parsed } from './parse.ts'
 import { type CommandValue, commandValueJson } from './value.ts'
 
-/** Clocks differ by less; a time further ahead would make every command after it an old one. */
-const ISSUED_AHEAD_MS_MAX = 300_000
 /** Response topic and correlation data (in base64) are stored with the command and with its outcome. */
 const REPLY_LENGTH_MAX = 2_048
 
@@ -73,7 +72,8 @@ function content(
   const fitted = key.target.fit(value)
   const refused =
     objection(incoming, parsed, { mode: key.settings.mode, now }) ?? (fitted.ok ? undefined : fitted.reason)
-  if (refused !== undefined) return { refused, ...(value !== undefined && lengthOf(value) <= VALUE_LENGTH_MAX ? { value } : {}) }
+  if (refused !== undefined)
+    return { refused, ...(value !== undefined && lengthOf(value) <= VALUE_LENGTH_MAX ? { value } : {}) }
   const kept = fitted.ok ? fitted.value : undefined
   const length = lengthOf(kept)
   if (length > VALUE_LENGTH_MAX) {
@@ -97,9 +97,7 @@ function objection(
   if (incoming.reply && !replyOf(incoming)) {
     return `response topic and correlation data are longer than ${REPLY_LENGTH_MAX} characters`
   }
-  if (issuedAt === undefined || !now.clockKnown || issuedAt - now.wall <= ISSUED_AHEAD_MS_MAX) return undefined
-  const ahead = Math.round((issuedAt - now.wall) / 1_000)
-  return `issued_at is ${ahead} s ahead of the gateway's clock, at most ${ISSUED_AHEAD_MS_MAX / 1_000} s are allowed`
+  return issuedAt === undefined || !now.clockKnown ? undefined : aheadReason(issuedAt, now.wall)
 }
 
 /** As JSON. A value may be as long as a payload: too long to keep for every command that waits or was refused. */

@@ -66,3 +66,17 @@ export interface Highest {
 export function isFinal(state: CommandState): state is FinalState {
   return state !== 'waiting' && state !== 'applying'
 }
+
+/** Also of commands that are not believed yet: their time of issue could not be judged. */
+export function highestOf(live: Iterable<Command>, known: Highest | undefined): Highest | undefined {
+  let highest = known
+  for (const { id, version } of live) {
+    if (version !== undefined && version > (highest?.version ?? -Infinity)) highest = { version, id }
+  }
+  return highest
+}
+
+/** Why it was not done earlier, or was half done, is the better half of why it ended. */
+export function withLast(reason: string, command: Command): string {
+  return command.reason === undefined ? reason : `${reason}; last attempt: ${command.reason}`
+}

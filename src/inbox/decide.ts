@@ -8,9 +8,20 @@
  */
 import type { Reply } from '../model.ts'
 import { type Allowance, type Rate, take } from './allowance.ts'
-import { type Command, type Deadline, type FinalState, type Highest, isFinal, type Stamp } from './command.ts'
+import {
+  type Command,
+  type Deadline,
+  type FinalState,
+  type Highest,
+  highestOf,
+  isFinal,
+  type Stamp,
+  withLast,
+} from './command.ts'
+import { aheadReason, unjudgedIssueTime } from './issued.ts'
 import { REASON_LENGTH_MAX, shorten } from './outcome.ts'
-import { type CommandValue, commandValueJson } from './value.ts'
+import { type Room, sizeOf } from './room.ts'
+import type { CommandValue } from './value.ts'
 
 /** Attempts of one command that the agent may not survive: beyond it the command itself is suspected. */
 export const CRASHES_MAX = 5
@@ -122,18 +133,6 @@ export interface Batch {
   readonly room?: Room
 }
 
-/** Room for waiting commands of queues. `bytes`: of what `sizeOf` counts. */
-export interface Room {
-  readonly commands: number
-  readonly bytes: number
-}
-
-/** Characters of what a sender can make long in a command that waits. */
-export function sizeOf({ value, reply }: Pick<Command, 'value' | 'reply'>): number {
-  const valueLength = value === undefined ? 0 : (commandValueJson(value)?.length ?? 0)
-  return valueLength + (reply?.topic.length ?? 0) + (reply?.correlation?.length ?? 0)
-}
-
 export function decide(rules: KeyRules, before: KeyState, batch: Batch): Decision {
   const desk = new Desk(rules, before, batch)
   const done = batch.steps.map((step) => desk.take(step))
@@ -167,6 +166,7 @@ class Desk {
     this.#highest = before.highest
     this.#allowance = before.allowance
     this.#room = batch.room ?? { commands: Infinity, bytes: Infinity }
+    if (this.#at.wall !== undefined) this.#judgeIssueTimes(this.#at.wall)
   }
 
   decision(done: readonly boolean[]): Decision {
@@ -192,9 +192,11 @@ class Desk {
     switch (step.step) {
       case 'begin':
         return this.#begin(command)
-      case 'end':
-        this.#finish(command, step.state, ended(step))
+      case 'end': {
+        const { step: _step, id: _id, state, ...why } = step
+        this.#finish(command, state, why)
         return true
+      }
       case 'again':
         this.#again(command, step)
         return true
@@ -203,6 +205,18 @@ class Desk {
       case 'crashed':
         this.#crashed(command)
         return true
+    }
+  }
+
+  /** The clock is known: times of issue that nobody could judge are refused, or count as versions from now on. */
+  #judgeIssueTimes(wall: number): void {
+    for (const command of this.#live.values()) {
+      const issuedAt = unjudgedIssueTime(command)
+      if (issuedAt === undefined || command.attempts > 0) continue
+      const reason = aheadReason(issuedAt, wall)
+      if (reason !== undefined) this.#finish(command, 'refused', { reason })
+      else if (this.#rules.mode === 'last_value' && issuedAt > (this.#highest?.version ?? -Infinity))
+        this.#highest = { version: issuedAt, id: command.id }
     }
   }
 
@@ -272,13 +286,13 @@ class Desk {
    */
   #replace(command: Command, expired: string | undefined): void {
     const { version } = command
-    const highest = this.#highest
+    const highest = highestOf(this.#live.values(), this.#highest)
     if (version !== undefined && highest && version <= highest.version) {
       const reason = `version ${version} is not above ${highest.version}`
       this.#finish(command, 'superseded', { reason, supersededBy: highest.id })
       return
     }
-    if (version !== undefined) this.#highest = { version, id: command.id }
+    if (version !== undefined && unjudgedIssueTime(command) === undefined) this.#highest = { version, id: command.id }
     for (const older of this.#live.values()) {
       if (expired !== undefined && (version === undefined || older.version === undefined)) continue
       if (older.state === 'waiting') this.#supersede(older, command.id)
@@ -382,13 +396,4 @@ function newCommand(key: string, arrival: Arrival): Command {
     crashes: 0,
     doubt: false,
   }
-}
-
-function ended({ reason, readBack }: Step & { readonly step: 'end' }): Pick<Command, 'reason' | 'readBack'> {
-  return { ...(reason === undefined ? {} : { reason }), ...(readBack === undefined ? {} : { readBack }) }
-}
-
-/** Why it was not done earlier, or was half done, is the better half of why it ended. */
-function withLast(reason: string, command: Command): string {
-  return command.reason === undefined ? reason : `${reason}; last attempt: ${command.reason}`
 }

@@ -23,10 +23,12 @@ import type { BootOffset, Now } from './expiry.ts'
 import { resetOperation } from './history.ts'
 import { CommandKey, type KeyHost } from './key.ts'
 import { Lane } from './lane.ts'
-import { loadQuestion, pruneOperation } from './operations.ts'
+import { loadQuestion } from './operations.ts'
 import { outcomeRecord } from './outcome.ts'
 import { type Parsed, parseCommand } from './parse.ts'
+import { Pruner } from './prune.ts'
 import { restore } from './restore.ts'
+import type { Room } from './room.ts'
 import { createTargets, type TargetParts } from './targets/create.ts'
 import type { Verbs } from './targets/verb.ts'
 import { commandValueJson } from './value.ts'
@@ -35,10 +37,8 @@ import { commandValueJson } from './value.ts'
 const STRANGERS_BATCH_MAX = 256
 /** Commands of all keys in mode queue that may wait; further ones are refused. Each is looked at again and again. */
 const WAITING_MAX = 10_000
-/** Finished commands kept at most, whatever `keep_history` says: about 15 MB of flash, a week of five a minute. */
-const HISTORY_ROWS_MAX = 50_000
-const PRUNE_EVERY_MS = 3_600_000
-const PRUNE_SLICE = 500
+/** Characters of their values and of where their answers go, all together: they are in memory, also while they are loaded. */
+const WAITING_BYTES_MAX = 8 * 1024 * 1024
 /** A question that the storage could not answer (a failing disk) is asked again. */
 const READ_AGAIN = { minMs: 200, maxMs: 10_000 }
 
@@ -72,11 +72,11 @@ export interface Reset {
 export type Cancelled = 'cancelled' | 'unknown_id' | 'too_late'
 
 export class Inbox {
-  readonly #settings: Pick<Settings, 'commands' | 'connections' | 'inbox'>
   readonly #options: InboxOptions
   readonly #keys = new Map<string, CommandKey>()
   readonly #strangers: Lane<NewRecord, undefined>
   readonly #applier: Applier
+  readonly #pruner: Pruner
   readonly #closing = new AbortController()
   #opening: Promise<void> | undefined
   #arrivals = 0
@@ -86,7 +86,6 @@ export class Inbox {
   readonly #finished: Record<string, number> = {}
 
   constructor(settings: Pick<Settings, 'commands' | 'connections' | 'inbox'>, options: InboxOptions) {
-    this.#settings = settings
     this.#options = options
     const { storage, report, now } = options
     const host: KeyHost = {
@@ -94,7 +93,7 @@ export class Inbox {
       report,
       now,
       read: (question) => this.#readPatiently(question),
-      room: () => WAITING_MAX - this.#live(),
+      room: () => this.#room(),
       onDecided: (decision) => this.#decided(decision),
     }
     const targets = createTargets(settings, options)
@@ -103,6 +102,8 @@ export class Inbox {
       if (target) this.#keys.set(command.key, new CommandKey(command, target, host))
     }
     this.#strangers = new Lane(STRANGERS_BATCH_MAX, (records) => this.#refuseStrangers(records))
+    const { keepHistoryMs: keepMs } = settings.inbox
+    this.#pruner = new Pruner({ storage, clock: options.clock, now, keepMs })
     this.#applier = new Applier([...this.#keys.values()], { ...options, random: options.random ?? Math.random })
   }
 
@@ -118,7 +119,7 @@ export class Inbox {
     const loaded = await this.#readPatiently(loadQuestion())
     this.#arrivals = loaded.lastArrival
     await restore(loaded, this.#keys, this.#options)
-    void this.#pruneNowAndThen()
+    void this.#pruner.run(this.#closing.signal)
     this.#applier.wake()
   }
 
@@ -216,8 +217,12 @@ export class Inbox {
     await this.#applier.close()
   }
 
-  #live(): number {
-    return [...this.#keys.values()].reduce((sum, key) => sum + key.live.length, 0)
+  #room(): Room {
+    const keys = [...this.#keys.values()]
+    return {
+      commands: WAITING_MAX - keys.reduce((sum, key) => sum + key.live.length, 0),
+      bytes: WAITING_BYTES_MAX - keys.reduce((sum, key) => sum + key.waitingBytes, 0),
+    }
   }
 
   #refuseStranger(incoming: IncomingCommand, parsed: Parsed): Promise<void> {
@@ -237,6 +242,7 @@ export class Inbox {
 
   #decided(decision: Decision): void {
     this.#duplicates += decision.duplicates
+    this.#pruner.ended(decision.outcomes.length)
     for (const { command, repeated } of decision.outcomes) {
       if (repeated) continue
       this.#count(command.state, 1)
@@ -268,15 +274,6 @@ export class Inbox {
         if (tries === 0) this.#options.log.warn('the inbox could not be read, trying again', { error: error.message })
         await this.#options.clock.wait(backoffMs(tries, READ_AGAIN, this.#options.random))
       }
-    }
-  }
-
-  async #pruneNowAndThen(): Promise<void> {
-    const { signal } = this.#closing
-    const limits = { keepMs: this.#settings.inbox.keepHistoryMs, keepRows: HISTORY_ROWS_MAX, slice: PRUNE_SLICE }
-    while (!signal.aborted) {
-      const [removed] = await this.#options.storage.transact([pruneOperation(this.#options.now(), limits)])
-      if (removed === 0) await this.#options.clock.wait(PRUNE_EVERY_MS, signal)
     }
   }
 }

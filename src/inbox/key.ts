@@ -1,24 +1,15 @@
 import type { CommandSettings } from '../command-settings.ts'
 import type { NewRecord } from '../model.ts'
 import type { Operation, Storage } from '../storage/operation.ts'
-import type { Command, Highest } from './command.ts'
 import { take } from './allowance.ts'
-import {
-  type Decision,
-  decide,
-  type KeyRules,
-  type KeyState,
-  type Known,
-  type Outcome,
-  type Room,
-  type Step,
-  sizeOf,
-} from './decide.ts'
+import type { Command, Highest } from './command.ts'
+import { type Decision, decide, type KeyRules, type KeyState, type Known, type Outcome, type Step } from './decide.ts'
 import { isRecent, type Now, REDELIVERY_MAX_MS, stampOf } from './expiry.ts'
 import { resetOperation } from './history.ts'
 import { Lane } from './lane.ts'
 import { findQuestion, fromRow, settleOperation } from './operations.ts'
 import { outcomeRecord } from './outcome.ts'
+import { type Room, sizeOf } from './room.ts'
 import type { Target } from './target.ts'
 
 /** Steps decided together. One decision is one job of the storage thread, which must stay below 50 ms. */

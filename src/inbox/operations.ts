@@ -92,20 +92,38 @@ export interface MarkArgs {
   readonly reason: string
 }
 
-export interface PruneArgs {
+/** Where a walk through the history stands, from the newest to the oldest, and what it has counted so far. */
+export interface PruneWalk {
+  /** Only arrivals below this. */
+  readonly before: number
+  /** Commands that nothing was written for. */
+  readonly idle: number
+  /** The others, by key. */
+  readonly done: Readonly<Record<string, number>>
+}
+
+export const PRUNE_FROM_NEWEST: PruneWalk = { before: Number.MAX_SAFE_INTEGER, idle: 0, done: {} }
+
+export interface PruneArgs extends PruneWalk {
   readonly boot: string
   readonly mono: number
   readonly wall: number | null
   readonly keepMs: number
-  /** Finished commands kept at most, whatever their age. */
+  /** Commands kept at most, whatever their age, for which nothing was written: refused, superseded, expired. */
   readonly keepRows: number
+  /** The same of all others, for each key. */
+  readonly keepDone: number
   /** Rows one call removes at most, so that it stays short. */
   readonly slice: number
 }
 
-/** Forgets finished commands; answers how many. Less than `slice` means that nothing is left to forget. */
-export function pruneOperation(now: Now, limits: Pick<PruneArgs, 'keepMs' | 'keepRows' | 'slice'>): Operation<number> {
-  const args: PruneArgs = { boot: now.boot, mono: now.mono, wall: now.clockKnown ? now.wall : null, ...limits }
+/** Forgets finished commands, on one stretch of a walk; answers where it goes on, null at its end. */
+export function pruneOperation(
+  now: Now,
+  limits: Pick<PruneArgs, 'keepMs' | 'keepRows' | 'keepDone' | 'slice'>,
+  from: PruneWalk,
+): Operation<PruneWalk | null> {
+  const args: PruneArgs = { boot: now.boot, mono: now.mono, wall: now.clockKnown ? now.wall : null, ...limits, ...from }
   return { op: 'inbox.prune', args }
 }
 

@@ -9,7 +9,7 @@ export const ID_LENGTH_MAX = 128
 /** Deep nesting is refused before the parser recurses: a command has two levels. */
 const DEPTH_MAX = 32
 /** Unix times below this are seconds, not milliseconds (as ms: March 1973). */
-const SECONDS_BELOW = 1e11
+export const SECONDS_BELOW = 1e11
 
 export type Parsed =
   | {

@@ -6,7 +6,8 @@
  */
 import type { Database } from 'better-sqlite3'
 import type { OperationTable } from '../storage/operation.ts'
-import type { CommandRow, FindArgs, Loaded, MarkArgs, PruneArgs, SettleArgs } from './operations.ts'
+import { LOOK_MAX } from './history.ts'
+import type { CommandRow, FindArgs, Loaded, MarkArgs, PruneArgs, PruneWalk, SettleArgs } from './operations.ts'
 
 /** Version 1. WARNING: gateways in the field carry this shape; change it by a new migration only. */
 export const inboxSchema: readonly string[] = [
@@ -134,12 +135,38 @@ const tooOld = `CASE
   WHEN finished_wall IS NOT NULL AND @wall IS NOT NULL THEN finished_wall <= @wall - @keepMs
   ELSE @mono >= @keepMs END`
 
-/** Looks at the oldest `slice` finished rows only, so that one call stays short however long the history is. */
+interface Ended {
+  readonly rowid: number
+  readonly arrival: number
+  readonly key: string
+  /** 1: nothing was written for it. */
+  readonly idle: 0 | 1
+  readonly old: 0 | 1 | null
+}
+
+/** One call looks at no more than LOOK_MAX rows and removes no more than `slice`, so that it stays short. */
 function preparePrune(database: Database) {
-  const remove = database.prepare(
-    `DELETE FROM command
-     WHERE rowid IN (SELECT rowid FROM command WHERE finished_boot IS NOT NULL ORDER BY arrival LIMIT @slice)
-       AND (${tooOld} OR arrival <= (SELECT arrival FROM command ORDER BY arrival DESC LIMIT 1 OFFSET @keepRows))`,
+  const ended = database.prepare(
+    `SELECT rowid, arrival, key, doubt = 0 AND state IN ('refused', 'superseded', 'expired') AS idle, ${tooOld} AS old
+     FROM command WHERE arrival < @before AND finished_boot IS NOT NULL ORDER BY arrival DESC LIMIT ${LOOK_MAX}`,
   )
-  return (args: PruneArgs): number => remove.run(args).changes
+  const remove = database.prepare('DELETE FROM command WHERE rowid = ?')
+  return (args: PruneArgs): PruneWalk | null => {
+    const { boot, mono, wall, keepMs, before } = args
+    const rows = ended.all({ boot, mono, wall, keepMs, before }) as Ended[]
+    const done = new Map(Object.entries(args.done))
+    let { idle } = args
+    let removed = 0
+    for (const row of rows) {
+      const rank = row.idle ? idle + 1 : (done.get(row.key) ?? 0) + 1
+      if (row.idle) idle = rank
+      else done.set(row.key, rank)
+      if (row.old !== 1 && rank <= (row.idle ? args.keepRows : args.keepDone)) continue
+      remove.run(row.rowid)
+      removed += 1
+      if (removed === args.slice) return { before: row.arrival, idle, done: Object.fromEntries(done) }
+    }
+    const last = rows.length < LOOK_MAX ? undefined : rows.at(-1)
+    return last ? { before: last.arrival, idle, done: Object.fromEntries(done) } : null
+  }
 }

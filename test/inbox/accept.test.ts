@@ -144,13 +144,46 @@ test('a retained command is confirmed and ignored, unless the command accepts it
   const site = await Site.open({ commands })
   await site.deliver('1', { retained: true })
   await site.deliver('1', { retained: true, key: 'nobody' })
-  await site.deliver('2', { retained: true, key: 'kept' })
+  await site.deliver('{"value":2,"version":1}', { retained: true, key: 'kept' })
   assert.deepEqual(
     site.inbox.waiting().map((command) => command.key),
     ['kept'],
   )
   assert.deepEqual(site.outcomes(), [])
   assert.equal(site.inbox.status().retainedIgnored, 2)
+})
+
+test('a retained command that comes again with every subscription is never newer than what came between', async () => {
+  const site = await Site.open({ commands: [commandSettings({ acceptRetained: true })] })
+  await site.bringOnline()
+  const kept = '{"id":"a","value":1,"version":1}'
+  const retained = { retained: true }
+  await site.deliver(kept, retained)
+  await quiet()
+  await site.deliver('{"id":"b","value":2}')
+  await quiet()
+  await site.clock.pass(8 * 86_400_000)
+  assert.deepEqual(site.disk.prepare('SELECT id FROM command').all(), [], 'no id is known any more')
+  await site.deliver(kept, retained)
+  await site.deliver('{"value":1,"version":1}', retained)
+  await quiet()
+  assert.deepEqual(
+    site.devices.writes.map(({ value }) => value),
+    [1, 2],
+  )
+})
+
+test('what cannot be told from a new command with the next subscription is refused when it is retained', async () => {
+  const jobs = commandSettings({ key: 'jobs', mode: 'queue', repeatable: false, acceptRetained: true })
+  const site = await Site.open({ commands: [commandSettings({ acceptRetained: true }), jobs] })
+  await site.deliver('1', { retained: true })
+  await site.deliver('{"id":"a","value":1}', { retained: true })
+  await site.deliver('{"id":"j","value":1,"version":1}', { retained: true, key: 'jobs' })
+  const lacking = 'refused: a retained message without version or issued_at'
+  assert.deepEqual(
+    site.outcomes().map(({ state, reason }) => `${state}: ${reason}`),
+    [lacking, lacking, 'refused: a retained message, which a queue does not take: it would be done again'],
+  )
 })
 
 test('a queue needs ids', async () => {

@@ -109,7 +109,7 @@ test('a program that takes too long is ended with all it started; what became of
   )
   const target = { type: 'exec', program, args: [], value: {}, timeoutMs: 300 } as const
   const made = execTarget(target, { key: 'valve', clock: systemClock })
-  const job = { command: {} as never, repeatable: false, isWanted: () => true }
+  const job = { command: {} as never, repeatable: false, isWanted: () => true, ending: new AbortController().signal }
   const result = await made.apply(job)
   // It had time to begin, or was killed before; in both cases its end is not known.
   assert.ok(result.result === 'end' && result.state === 'unknown', JSON.stringify(result))
@@ -168,4 +168,33 @@ test('two programs run side by side, the jobs of one key one after the other', a
   writeFileSync(go, '')
   await outcomesOf(site, 3)
   assert.ok(lines().indexOf('end a') < lines().indexOf('begin b'), lines().join())
+})
+
+test('a clean stop ends a program that runs, with its group, and says so', async (t) => {
+  const folder = folderOf(t)
+  const pids = join(folder, 'pids')
+  const program = script(folder, `sleep 600 & echo $! $$ > ${pids}.new; mv ${pids}.new ${pids}; wait`)
+  const site = await Site.open({ commands: [valve(program)] })
+  await site.deliver('{"id":"a","value":"1"}', { key: 'valve' })
+  await until(() => existsSync(pids), { what: 'the program to run' })
+  await site.inbox.close()
+  assert.deepEqual(told(site), ['a unknown: the gateway was stopped, killed'])
+  const group = readFileSync(pids, 'utf8').trim().split(' ').map(Number)
+  await until(() => group.every((pid) => !isRunning(pid)), { what: 'the end of all processes' })
+})
+
+test('a flood on standard error is read slowly, and the program can end all the same', async (t) => {
+  const program = script(folderOf(t), `head -c 1000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo done >&2`)
+  const waits: number[] = []
+  const clock = {
+    ...systemClock,
+    wait: (ms: number, signal?: AbortSignal) => {
+      waits.push(ms)
+      return systemClock.wait(ms, signal)
+    },
+  }
+  const ran = await runProgram(program, [], { timeoutMs: 60_000, clock })
+  assert.deepEqual(ran, { end: 'exited', status: 0, lastLine: 'done' })
+  const pauses = waits.filter((ms) => ms === 50).length
+  assert.ok(pauses >= 5 && pauses <= 16, `${pauses} pauses`)
 })

@@ -14,7 +14,7 @@ describe('a rate', () => {
   const rate = { commands: 2, perMs: 60_000 }
 
   test('refuses what is too much, and says when it is possible again', async () => {
-    const site = await Site.open({ commands: [commandSettings({ rate })] })
+    const site = await Site.open({ commands: [queue({ rate })] })
     await site.bringOnline()
     for (const id of ['a', 'b', 'c']) {
       await site.deliver(job(id))
@@ -35,7 +35,7 @@ describe('a rate', () => {
   })
 
   test('does not count repeats, what is refused for another reason, and what came too late', async () => {
-    const site = await Site.open({ commands: [commandSettings({ rate })] })
+    const site = await Site.open({ commands: [queue({ rate })] })
     await site.bringOnline()
     await site.deliver(job('a'))
     await quiet()
@@ -73,17 +73,46 @@ describe('a rate', () => {
     assert.equal(site.inbox.waiting().length, 6)
   })
 
-  test('a refused command leaves the versions as they are', async () => {
-    const site = await Site.open({ commands: [commandSettings({ rate: { commands: 1, perMs: 60_000 } })] })
-    await site.deliver('{"id":"a","value":1,"version":1}')
-    await site.deliver('{"id":"b","value":2,"version":9}')
-    await site.clock.pass(60_000)
-    await site.deliver('{"id":"c","value":3,"version":2}')
+  test('of desired values none is refused: attempts wait, and the newest wins', async () => {
+    const site = await Site.open({ commands: [commandSettings({ rate })] })
+    await site.bringOnline()
+    const written = () => site.devices.writes.map(({ value }) => value)
+    for (let version = 1; version <= 9; version++) {
+      await site.deliver(JSON.stringify({ id: `v${version}`, value: version, version }))
+      await quiet()
+    }
+    assert.deepEqual(written(), [1, 2])
+    assert.deepEqual(
+      site.inbox.waiting().map(({ id, reason }) => `${id}: ${reason}`),
+      ['v9: rate'],
+    )
+    await site.clock.pass(29_999)
+    assert.deepEqual(written(), [1, 2])
+    await site.clock.pass(1)
+    assert.deepEqual(written(), [1, 2, 9])
+    assert.equal(site.outcomes().filter(({ state }) => state === 'refused').length, 0)
+  })
+
+  test('of desired values, a burst after an outage leaves the newest', async () => {
+    const site = await Site.open({ commands: [commandSettings({ rate })] })
+    for (let value = 1; value <= 500; value++) await site.deliver(JSON.stringify({ id: `v${value}`, value }))
     await site.bringOnline()
     assert.deepEqual(
       site.devices.writes.map(({ value }) => value),
-      [3],
+      [500],
     )
+  })
+
+  test('an attempt that failed counts as one', async () => {
+    const site = await Site.open({ commands: [commandSettings({ rate })] })
+    site.devices.manners.push('busy', 'busy')
+    await site.deliver(job('a'))
+    await site.bringOnline()
+    await site.clock.pass(29_999)
+    assert.equal(site.devices.attempts, 2)
+    await site.clock.pass(1)
+    assert.equal(site.devices.attempts, 3)
+    assert.deepEqual(told(site), ['a applied'])
   })
 })
 

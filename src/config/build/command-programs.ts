@@ -2,15 +2,13 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { basename, isAbsolute } from 'node:path'
 import type { ExecTarget, ValueRule } from '../../command-settings.ts'
 import { messageOf } from '../../errors.ts'
+import { matchesPattern, wholePattern } from '../../value-pattern.ts'
 import type { Path } from '../problem.ts'
 import type { Command } from '../schema/command.ts'
-import { buildRule, valueWord, wholePattern } from './command-values.ts'
+import { checkScript } from './command-scripts.ts'
+import { buildRule, valueWord } from './command-values.ts'
 import type { Context } from './context.ts'
 
-/** Programs that take an argument for a program of their own. */
-const interpreters = /^((ba|da|a|z|k|c|tc|fi)?sh|busybox|env|(python|lua|php)[\d.]*|perl|ruby|node|nodejs)$/
-/** The option before such an argument: sh -c, bash -lc, perl -e. */
-const scriptOption = /^-\w*[ce]$/
 /** They need what the sandbox of the service takes away. */
 const privileged = ['sudo', 'doas', 'su', 'pkexec']
 
@@ -73,22 +71,6 @@ function whyNotRun(program: string): string | undefined {
   }
 }
 
-/** In a script a value can become anything that a script can do, however well it is quoted there. */
-function checkScript(
-  context: Context,
-  place: Path,
-  options: { readonly program: string; readonly args: readonly string[] },
-): void {
-  const { program, args } = options
-  if (!interpreters.test(basename(program))) return
-  const index = args.findIndex((text, at) => text.includes(valueWord) && scriptOption.test(args[at - 1] ?? ''))
-  if (index < 0) return
-  const isShell = basename(program).endsWith('sh')
-  const example = isShell ? `, as in [-c, 'set-lamp "$1"', sh, "${valueWord}"]` : ''
-  const hint = `make it an argument of the script${example}`
-  context.error([...place, index], `${basename(program)} would read ${valueWord} as a part of a script`, { hint })
-}
-
 /** A text at the beginning of an argument can be an option of the program. */
 function checkOptions(
   context: Context,
@@ -106,7 +88,7 @@ function checkOptions(
 
 function accepts(pattern: string, texts: readonly string[]): boolean {
   try {
-    return texts.some((text) => wholePattern(pattern).test(text))
+    return texts.some((text) => matchesPattern(wholePattern(pattern), text) === true)
   } catch {
     return false // no regular expression, and told
   }

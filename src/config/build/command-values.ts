@@ -1,5 +1,6 @@
 import type { ValueRule } from '../../command-settings.ts'
 import { messageOf } from '../../errors.ts'
+import { matchesPattern, wholePattern } from '../../value-pattern.ts'
 import type { Path } from '../problem.ts'
 import type { Command } from '../schema/command.ts'
 import { nearest } from '../suggest.ts'
@@ -69,16 +70,30 @@ function checkKinds(context: Context, place: Path): void {
 
 function checkPattern(context: Context, place: Path, pattern: string): void {
   try {
-    wholePattern(pattern)
+    const slow = slowTextOf(wholePattern(pattern), pattern)
+    if (slow === undefined) return
+    const message = `some texts take too long to match, such as ${slow.slice(0, 8)}..., and are refused then`
+    const hint = 'repeat nothing that is repeated in itself, and say how often: [a-z]{1,16}'
+    context.warning(place, message, { hint })
   } catch (error) {
     const said = messageOf(error).replace(/^Invalid regular expression: \/.*\/\w*: /s, '')
     context.error(place, `not a regular expression: ${said}`)
   }
 }
 
-/** As the inbox reads it: the whole text must match. Throws when it is no regular expression. */
-export function wholePattern(pattern: string): RegExp {
-  return new RegExp(`^(?:${pattern})$`, 'u')
+/** What a value can be long, in the inbox. */
+const longValue = 1_600
+/** Pieces of a pattern that are tried out. */
+const piecesMax = 24
+
+/** A text of many equal pieces of the pattern, and one that fits nowhere, on which it does not come to an end. */
+function slowTextOf(whole: RegExp, pattern: string): string | undefined {
+  const pieces = new Set(['a', '0', ...(pattern.match(/[\p{L}\p{N}]+|./gsu) ?? []).slice(0, piecesMax)])
+  for (const piece of pieces) {
+    const text = piece.repeat(longValue / piece.length)
+    for (const end of ['', '!', '\ufffd']) if (matchesPattern(whole, text + end) === undefined) return text + end
+  }
+  return undefined
 }
 
 /** Only `{value}` is replaced; whoever wrote something like it is told. */

@@ -20,9 +20,9 @@ export function execTarget(settings: ExecTarget, parts: ExecParts): Target {
     touches: [`key ${key}`],
     isReady: () => true,
     fit: (value) => fitRule(rule, value),
-    async apply({ command }) {
+    async apply({ command, ending }) {
       const filled = args.map((argument) => fill(argument, command.value))
-      return resultOf(await run(program, filled, { timeoutMs, clock }))
+      return resultOf(await run(program, filled, { timeoutMs, clock, ending }))
     },
   }
 }

@@ -9,6 +9,9 @@ const LINE_LENGTH_MAX = 200
 const GRACE_MS_MAX = 2_000
 /** Standard error is read for so long after the end: others may have inherited it and keep it open. */
 const STDERR_WAIT_MS_MAX = 500
+/** A flood of it is read slowly, so that it costs no processor: this much, then a pause. The program waits meanwhile. */
+const FLOOD_BYTES = 65_536
+const FLOOD_PAUSE_MS = 50
 
 /** How a program ended. `lastLine`: the last line it wrote to standard error. */
 export type Ran =
@@ -19,6 +22,8 @@ export type Ran =
 export interface ProgramOptions {
   readonly timeoutMs: number
   readonly clock: Clock
+  /** Ends the program before its time. */
+  readonly ending?: AbortSignal
 }
 
 /** What the machine lacks now and may have later. */
@@ -26,22 +31,25 @@ const passing = ['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE', 'ETXTBSY']
 /** Nothing of the agent's own environment, which may hold secrets. */
 const environment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' }
 
-/** Runs a program without a shell, in a process group of its own. After the timeout the whole group is ended. */
+/**
+ * Runs a program without a shell, in a process group of its own. After the timeout, or when the agent ends, the whole group
+ * is ended; what made itself a group of its own (setsid) is not reached.
+ */
 export async function runProgram(program: string, args: readonly string[], options: ProgramOptions): Promise<Ran> {
-  const { timeoutMs, clock } = options
+  const { timeoutMs, clock, ending = new AbortController().signal } = options
   let child: ChildProcess
   try {
     child = spawn(program, args, { cwd: '/', env: environment, detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
   } catch (error) {
     return notStarted(program, error as NodeJS.ErrnoException)
   }
-  const stderr = tailOf(child)
+  const stderr = tailOf(child, clock)
   const over = new AbortController()
   const end = endOf(child).finally(() => over.abort())
-  let timedOut = false
-  void clock.wait(timeoutMs, over.signal).then(async () => {
+  let because: string | undefined
+  void clock.wait(timeoutMs, AbortSignal.any([over.signal, ending])).then(async () => {
     if (over.signal.aborted) return
-    timedOut = true
+    because = ending.aborted ? 'the gateway was stopped' : `no end after ${timeoutMs / 1000} s`
     signalGroup(child, 'SIGTERM')
     await clock.wait(GRACE_MS_MAX, over.signal)
     if (!over.signal.aborted) signalGroup(child, 'SIGKILL')
@@ -49,9 +57,9 @@ export async function runProgram(program: string, args: readonly string[], optio
   const ended = await end
   if ('error' in ended) return notStarted(program, ended.error)
   // What it left behind in its group would go on after the command has ended.
-  if (timedOut) signalGroup(child, 'SIGKILL')
-  const lastLine = await stderr.lastLine(clock)
-  if (timedOut) return { end: 'killed', reason: `no end after ${timeoutMs / 1000} s, killed`, lastLine }
+  if (because !== undefined) signalGroup(child, 'SIGKILL')
+  const lastLine = await stderr.lastLine()
+  if (because !== undefined) return { end: 'killed', reason: `${because}, killed`, lastLine }
   return ended.status === null
     ? { end: 'killed', reason: `ended by ${ended.signal}`, lastLine }
     : { end: 'exited', status: ended.status, lastLine }
@@ -86,17 +94,23 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
 }
 
 /** The end of what a program writes to standard error. */
-function tailOf(child: ChildProcess): { readonly lastLine: (clock: Clock) => Promise<string> } {
+function tailOf(child: ChildProcess, clock: Clock): { readonly lastLine: () => Promise<string> } {
   const { stderr } = child
   let tail = Buffer.alloc(0)
+  let unpausedBytes = 0
   const closed = new AbortController()
   stderr?.on('data', (bytes: Buffer) => {
     tail = Buffer.concat([tail, bytes]).subarray(-STDERR_BYTES_MAX)
+    unpausedBytes += bytes.length
+    if (unpausedBytes < FLOOD_BYTES) return
+    unpausedBytes = 0
+    stderr.pause()
+    void clock.wait(FLOOD_PAUSE_MS, closed.signal).then(() => stderr.resume())
   })
   stderr?.once('close', () => closed.abort())
   stderr?.on('error', () => closed.abort())
   return {
-    async lastLine(clock) {
+    async lastLine() {
       await clock.wait(STDERR_WAIT_MS_MAX, closed.signal)
       stderr?.destroy()
       const lines = tail

@@ -1,12 +1,14 @@
 /** Values of commands that no point describes: what they may be, and how they get into a text. Pure. */
 import type { ValueRule } from '../../command-settings.ts'
 import { type Value, valueJson } from '../../model.ts'
+import { matchesPattern, wholePattern } from '../../value-pattern.ts'
 import { VALUE_LENGTH_MAX } from '../outcome.ts'
 import { show } from '../parse.ts'
 import type { Fit } from '../target.ts'
 import type { CommandValue } from '../value.ts'
 
 const PLACE = '{value}'
+const CHOICES_NAMED = 5
 
 /**
  * A command without any rule takes no value; `true` stands for none, where a message cannot be empty. Control characters
@@ -21,7 +23,7 @@ export function fitRule(rule: ValueRule, value: CommandValue | undefined): Fit {
   if (typeof value === 'object') return no(value, 'a single value')
   const text = textOf(value)
   const isListed = oneOf?.some((one) => isEqual(one, value)) ?? false
-  if (oneOf && !isListed) return no(value, `one of ${oneOf.map(show).join(', ')}`)
+  if (oneOf && !isListed) return no(value, `one of ${choicesOf(oneOf)}`)
   const limits = limitsOf(rule)
   if (limits !== undefined && (typeof value === 'string' || typeof value === 'boolean' || !isWithin(rule, value))) {
     return no(value, `a number, ${limits}`)
@@ -31,8 +33,11 @@ export function fitRule(rule: ValueRule, value: CommandValue | undefined): Fit {
     return { ok: false, reason: `value has ${text.length} characters, at most ${VALUE_LENGTH_MAX} are allowed` }
   }
   if (/\p{Cc}/u.test(text) || !text.isWellFormed()) return no(value, 'text without control characters')
-  if (pattern !== undefined && !new RegExp(`^(?:${pattern})$`, 'u').test(text))
-    return no(value, `a match of ${pattern}`)
+  if (pattern !== undefined) {
+    const matches = matchesPattern(wholePattern(pattern), text)
+    if (matches === undefined) return { ok: false, reason: `it takes too long to match the value with ${pattern}` }
+    if (!matches) return no(value, `a match of ${pattern}`)
+  }
   return { ok: true, value }
 }
 
@@ -48,6 +53,12 @@ function textOf(value: Value): string {
 
 function isEqual(listed: Value, value: Value): boolean {
   return listed === value || (Number.isInteger(listed) && typeof value === 'bigint' && BigInt(listed) === value)
+}
+
+/** The first few: the sender is told for every command. */
+function choicesOf(oneOf: readonly Value[]): string {
+  const named = oneOf.slice(0, CHOICES_NAMED).map(show).join(', ')
+  return oneOf.length > CHOICES_NAMED ? `${named} or ${oneOf.length - CHOICES_NAMED} more` : named
 }
 
 function isWithin({ min = -Infinity, max = Infinity }: ValueRule, value: number | bigint): boolean {

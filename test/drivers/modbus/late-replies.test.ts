@@ -225,6 +225,43 @@ describe('a late reply', () => {
   })
 })
 
+describe('a write whose time is over', () => {
+  it('while a unit is left alone after a lost reply is not sent', async () => {
+    const rig = await rigWith((request) => (request.index === 0 ? [] : [good(request)]))
+    await rig.read('r100')
+    const asked: number[] = []
+    const isWanted = () => {
+      asked.push(rig.clock.mono())
+      return false
+    }
+    const before = rig.clock.mono()
+    const writing = rig.clock.run(rig.driver.write(device, pair, 7, isWanted))
+    await assert.rejects(writing, { code: 'expired', happened: 'no', retriable: true })
+    const [at = 0, ...more] = asked
+    assert.deepEqual(more, [])
+    assert.ok(at - before >= TIMEOUT_MS / 3, `asked after ${at - before} ms, when the pause is over`)
+    assert.deepEqual(
+      rig.bus.heard.map(({ pdu }) => pdu[0]),
+      [3],
+    )
+  })
+
+  it('is not sent by another function, either, after the first was refused', async () => {
+    const rig = await rigWith((request) => [
+      { afterMs: 5, bytes: rtuFrame(5, Uint8Array.of((request.pdu[0] ?? 0) | 0x80, 1)) },
+    ])
+    let asked = 0
+    const [single] = points
+    assert.ok(single)
+    const writing = rig.clock.run(rig.driver.write(device, { ...single, access: 'rw' }, 7, () => asked++ === 0))
+    await assert.rejects(writing, { code: 'expired', happened: 'no' })
+    assert.deepEqual(
+      rig.bus.heard.map(({ pdu }) => pdu[0]),
+      [6],
+    )
+  })
+})
+
 describe('a device that is dead', () => {
   it('costs one timeout, and every point has its code', async () => {
     const rig = await rigWith(none)

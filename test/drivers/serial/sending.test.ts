@@ -56,6 +56,15 @@ describe('a text', () => {
     assert.ok(clock.mono() - from >= 300, `${clock.mono() - from} ms`)
   })
 
+  it('whose time is over when the line is free is not sent', async () => {
+    const { clock, driver, said } = await opened([scale])
+    await clock.run(driver.read(scale, scale.points)) // no answer: one may still come, and is waited for
+    const overAt = clock.mono() + 100
+    const sending = driver.send?.(scale, 'TARE\r\n', () => clock.mono() < overAt)
+    await assert.rejects(clock.run(Promise.resolve(sending)), { code: 'expired', happened: 'no' })
+    assert.deepEqual(said(), ['SI\r\n'])
+  })
+
   it('that the line brings back is no reading', async () => {
     const { clock, line, heard, send, driver } = await opened([gauge])
     line.script = (text) => [{ afterMs: 2, bytes: text }]
