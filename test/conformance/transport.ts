@@ -26,6 +26,8 @@ export interface TransportRig {
   readonly marksRedeliveries: boolean
   /** Does it send them under a new packet id, against MQTT 3.1.1 section 4.4? Then nobody can tell them from new ones. */
   readonly renumbersRedeliveries?: boolean
+  /** Does it take in confirmations behind our back, so that one right before the end may be lost and the message come again? */
+  readonly mayForgetConfirmations?: boolean
   /** Ends every connection without a word, from the cloud's side. */
   cut(): void | Promise<void>
   close(): Promise<void>
@@ -133,8 +135,8 @@ function receiving(claim: Claim): void {
     await first.session.close()
     const second = await open(transport)
     await rig.send('4')
-    await until(() => second.deliveries.length > 0, { what: 'the fourth delivery' })
-    assert.deepEqual(second.deliveries.map(text), ['4'])
+    await until(() => second.deliveries.some((delivery) => text(delivery) === '4'), { what: 'the fourth delivery' })
+    if (rig.mayForgetConfirmations !== true) assert.deepEqual(second.deliveries.map(text), ['4'])
     await second.session.close()
   })
 
@@ -149,8 +151,9 @@ function receiving(claim: Claim): void {
     await first.session.close()
     const second = await open(transport)
     assert.equal(second.session.sessionResumed, true)
-    await until(() => second.deliveries.length > 0, { what: 'the delivery that comes again' })
-    const [again] = second.deliveries
+    const isAgain = (delivery: Delivery) => rig.mayForgetConfirmations !== true || text(delivery) === '2'
+    await until(() => second.deliveries.some(isAgain), { what: 'the delivery that comes again', timeoutMs: 60_000 })
+    const again = second.deliveries.find(isAgain)
     assert.equal(text(again), '2')
     assert.ok(again?.redelivery)
     if (rig.marksRedeliveries) assert.equal(again.duplicate, true)

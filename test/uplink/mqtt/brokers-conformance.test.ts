@@ -10,7 +10,7 @@ import { needs } from '../../support/needs.ts'
 import { startRabbitMq } from '../../support/rabbitmq.ts'
 import { mqttSettings } from '../../support/uplink-settings.ts'
 
-type Traits = Pick<TransportRig, 'marksRedeliveries' | 'renumbersRedeliveries'>
+type Traits = Pick<TransportRig, 'marksRedeliveries' | 'renumbersRedeliveries' | 'mayForgetConfirmations'>
 
 interface Running {
   readonly broker: BrokerProgram
@@ -70,7 +70,7 @@ conformance('NATS JetStream, MQTT 3.1.1', {
     const broker = await BrokerProgram.start(nats)
     return { broker, close: () => broker.close() }
   },
-  traits: { marksRedeliveries: true },
+  traits: { marksRedeliveries: true, mayForgetConfirmations: true },
 })
 conformance('RabbitMQ, MQTT 3.1.1', {
   needed: 'rabbitmq-server',
