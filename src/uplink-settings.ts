@@ -141,6 +141,8 @@ export interface TlsSettings {
 
 export interface CommandIntakeSettings {
   readonly subscribe: string
+  /** Covers the commands of every gateway that is configured alike; absent: `subscribe` names no gateway. */
+  readonly everyGateway?: string
   /** Where the last-value key is found. `level` counts as in Array.at: 0 is the first level, -1 the last. */
   readonly key:
     | { readonly from: 'topic'; readonly level: number }

@@ -66,7 +66,9 @@ async function runAgent(options: RunOptions, log: RootLogger): Promise<number> {
     log.info('starting', { version, gateway: settings.gateway.id, config, stateDir, pid: process.pid })
     for (const { path, message } of warnings) log.warn(`configuration: ${path}: ${message}`)
     const restart = Promise.withResolvers<'restart'>()
-    const agent = await startAgent(settings, { stateDir, version, log, restart: () => restart.resolve('restart') })
+    // Without systemd a command would end the gateway for good.
+    const restarted = process.env['INVOCATION_ID'] ? { restart: () => restart.resolve('restart') } : {}
+    const agent = await startAgent(settings, { stateDir, version, log, ...restarted })
     const notifier = createNotifier({ log: log.child('systemd') })
     const stopped = Promise.race([signals.stopped, restart.promise])
     await serve(agent, { stateDir, log, clock: systemClock, notifier, stopped })

@@ -14,6 +14,7 @@ import { backoffMs } from '../retry.ts'
 import type { Settings } from '../settings.ts'
 import type { InboxStatus } from '../status.ts'
 import type { Operation, Storage } from '../storage/operation.ts'
+import { type Allowance, take } from './allowance.ts'
 import { Applier } from './applier.ts'
 import { arrivalOf, autoId, replyOf } from './arrival.ts'
 import type { Command } from './command.ts'
@@ -39,6 +40,8 @@ const STRANGERS_BATCH_MAX = 256
 const WAITING_MAX = 10_000
 /** Characters of their values and of where their answers go, all together: they are in memory, also while they are loaded. */
 const WAITING_BYTES_MAX = 8 * 1024 * 1024
+/** Refusals are logged one by one up to this rate. */
+const REFUSALS_LOGGED = { commands: 20, perMs: 60_000 }
 /** A question that the storage could not answer (a failing disk) is asked again. */
 const READ_AGAIN = { minMs: 200, maxMs: 10_000 }
 
@@ -83,6 +86,8 @@ export class Inbox {
   #received = 0
   #duplicates = 0
   #retainedIgnored = 0
+  #refusalsAllowed: Allowance | undefined
+  #refusalsUnlogged = 0
   readonly #finished: Record<string, number> = {}
 
   constructor(settings: Pick<Settings, 'commands' | 'connections' | 'inbox'>, options: InboxOptions) {
@@ -228,7 +233,7 @@ export class Inbox {
   #refuseStranger(incoming: IncomingCommand, parsed: Parsed): Promise<void> {
     const reason = incoming.key === '' ? 'the message names no command key' : 'no command with this key is configured'
     const facts = { key: incoming.key, id: parsed.id ?? autoId(), state: 'refused', reason } as const
-    this.#options.log.warn('command refused', { uplink: incoming.uplink, key: incoming.key.slice(0, 128), reason })
+    this.#logRefused({ uplink: incoming.uplink, key: incoming.key.slice(0, 128), reason })
     const reply = replyOf(incoming)
     const options = { to: incoming.uplink, mono: this.#options.now().mono, ...(reply ? { reply } : {}) }
     return this.#strangers.submit(outcomeRecord(facts, options))
@@ -255,10 +260,23 @@ export class Inbox {
   #log(command: Command): void {
     const { key, id, state, reason } = command
     const fields = { key, id, ...(reason === undefined ? {} : { reason }) }
-    if (state === 'failed' || state === 'unknown' || state === 'refused')
-      this.#options.log.warn(`command ${state}`, fields)
+    if (state === 'refused') this.#logRefused(fields)
+    else if (state === 'failed' || state === 'unknown') this.#options.log.warn(`command ${state}`, fields)
     else if (state === 'superseded') this.#options.log.debug(`command ${state}`, fields)
     else this.#options.log.info(`command ${state}`, { ...fields, value: command.value })
+  }
+
+  /** A flood of them would fill the journal: what comes too often is only counted, and told with the next line. */
+  #logRefused(fields: Readonly<Record<string, unknown>>): void {
+    const { after, waitMs } = take(REFUSALS_LOGGED, this.#refusalsAllowed, this.#options.now().mono)
+    this.#refusalsAllowed = after
+    if (waitMs > 0) {
+      this.#refusalsUnlogged += 1
+      return
+    }
+    const unlogged = this.#refusalsUnlogged
+    this.#refusalsUnlogged = 0
+    this.#options.log.warn('command refused', unlogged === 0 ? fields : { ...fields, othersNotLogged: unlogged })
   }
 
   #count(state: string, commands: number): void {

@@ -144,11 +144,16 @@ function decode(payload: Uint8Array): string | undefined {
   }
 }
 
-/** Brackets inside strings count too: the bound is generous, and the scan cannot be tricked. */
+/** Brackets inside strings do not count; a string without an end is no JSON, whatever follows. */
 function nestsTooDeep(text: string): boolean {
   if (text[0] !== '{' && text[0] !== '[') return false
   let depth = 0
-  for (const character of text) {
+  let isInString = false
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at]
+    if (character === '"') isInString = !isInString
+    if (isInString && character === '\\') at += 1
+    if (isInString) continue
     if (character === '{' || character === '[') depth += 1
     if (character === '}' || character === ']') depth -= 1
     if (depth > DEPTH_MAX) return true

@@ -19,7 +19,9 @@ const COMMAND_BYTES_MAX = 262_144
 
 export interface ReceiverParts {
   readonly uplink: string
-  readonly intake: Pick<CommandIntakeSettings, 'key' | 'subscribe'>
+  readonly intake: Pick<CommandIntakeSettings, 'key' | 'subscribe' | 'everyGateway'>
+  /** Filters of what the gateway publishes, where no answer to a command goes. */
+  readonly own: readonly string[]
   /** Resolves when the command is durable; rejects only for a programming error. */
   readonly accept: (command: IncomingCommand) => Promise<void>
   readonly log: Logger
@@ -124,7 +126,9 @@ export class Receiver {
   #replyOf(delivery: Delivery): Reply | undefined {
     const { responseTopic, correlationData } = delivery
     if (responseTopic === undefined) return undefined
-    const why = unusableBecause(responseTopic, { delivery, subscribed: this.#parts.intake.subscribe })
+    const { intake, own } = this.#parts
+    const commands = [intake.subscribe, intake.everyGateway ?? []].flat()
+    const why = unusableBecause(responseTopic, { delivery, commands, own })
     if (why !== undefined) {
       this.#parts.log.debug(`the response topic of a command is ignored: ${why}`, { topic: responseTopic })
       return undefined

@@ -8,6 +8,7 @@ import type { Feed } from './feed.ts'
 import { pauseMs, STABLE_AFTER_MS } from './pause.ts'
 import { present } from './present.ts'
 import { Receiver } from './receiver.ts'
+import { publishedBy } from './response-topic.ts'
 import { Sender } from './sending/sender.ts'
 import type { SurfaceContent } from './surface.ts'
 import { type Closed, ConnectError, type Session, type Shortfall, STOPPED, type Transport } from './transport.ts'
@@ -110,6 +111,7 @@ export class Uplink {
       this.#receiver = new Receiver({
         uplink: settings.name,
         intake: settings.commands,
+        own: publishedBy(settings),
         accept: parts.accept,
         log: parts.log,
         onStuck: (because) => this.#abandon(because),

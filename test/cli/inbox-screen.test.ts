@@ -123,3 +123,25 @@ test('one command in full: what is not known is said, not left out', () => {
     'attempts   0',
   ])
 })
+
+test('on a narrow terminal what a command waits for is still to be seen', () => {
+  const next = [{ ...waiting, id: 'order-2026-11-20-000017', value: '{"target":40,"run":true,"name":"a long one"}' }]
+  const lines = inboxScreen(reportOf({ next, live: 1 }), { latest: [], columns: 80 })
+  const at = lines.findIndex((line) => line.startsWith('WAITING'))
+  assert.deepEqual(lines.slice(at, at + 2), [
+    'WAITING          id                  value     since  expires in  for',
+    'boiler-setpoint  order-2026-11-20-…  {"targe…  3 min      27 min  device offline',
+  ])
+  assert.ok(lines.every((line) => line.length <= 80))
+})
+
+test('a long reason of one command is broken into lines', () => {
+  const reason =
+    'run failed after target: exception_4: writing controller.run = true: the device refused with exception 4'
+  const lines = commandText(commandOf({ state: 'failed', reason }))
+  const at = lines.findIndex((line) => line.startsWith('reason'))
+  assert.deepEqual(lines.slice(at, at + 2), [
+    'reason    run failed after target: exception_4: writing controller.run = true:',
+    '          the device refused with exception 4',
+  ])
+})

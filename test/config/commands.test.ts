@@ -66,7 +66,6 @@ describe('mode and repeatable', () => {
     [{ ...write, repeatable: false }, {}, 'last_value', false],
     [exec, {}, 'last_value', false],
     [exec, { default_mode: 'queue' }, 'queue', false],
-    [{ ...exec, repeatable: true }, {}, 'last_value', true],
     [{ gateway: 'read_now' }, { default_mode: 'queue' }, 'last_value', false],
     [{ gateway: 'restart' }, {}, 'last_value', false],
     [{ send: { device: 'scale', text: 'Z' } }, {}, 'last_value', true],
@@ -167,6 +166,18 @@ describe('values', () => {
     )
   })
 
+  test('a pattern that takes for ever to refuse some texts is told, and nobody waits for it', () => {
+    const warningsOf = (pattern: string) => read({ ...send('{value}'), values: { pattern } }).warnings
+    for (const pattern of ['(a+)+b', '(x+x+)+y', '(\\w+\\s?)*!', '(.*)*,', '(ab|a|b)+c', '(a|aa)+']) {
+      assert.match(warningsOf(pattern).join(), /it\.values\.pattern some texts take too long to match/, pattern)
+    }
+    for (const pattern of ['[A-Z]{1,8}', '.*', '\\d+(\\.\\d+)?', 'ch[1-4]=(on|off)', '[a-z][a-z0-9-]*']) {
+      assert.deepEqual(warningsOf(pattern), [], pattern)
+    }
+    const fitted = fitRule({ pattern: '(a+)+b' }, 'a'.repeat(64))
+    assert.deepEqual(fitted, { ok: false, reason: 'it takes too long to match the value with (a+)+b' })
+  })
+
   test('a rule is of one kind', () => {
     const rules = { one_of: [1], min: 1, max: 2, pattern: '.' }
     for (const [first, second] of [
@@ -213,6 +224,29 @@ describe('groups', () => {
   })
 })
 
+test('names that are numbers would lose their order in a group', () => {
+  const { errors } = read({ write: { 2: 'boiler.setpoint', 1: 'boiler.pump' }, verify: 'none' })
+  assert.deepEqual(errors, [
+    'commands.it.write.1 "1" is a number, and the order of such names gets lost',
+    'commands.it.write.2 "2" is a number, and the order of such names gets lost',
+  ])
+  assert.deepEqual(read({ write: { p2: 'boiler.setpoint', '01': 'boiler.pump' }, verify: 'none' }).errors, [])
+})
+
+test('a restart that would be done again and again is refused', () => {
+  const errorsOf = (more: object) => read({ gateway: 'restart', ...more }).errors.length
+  assert.equal(errorsOf({}), 0)
+  for (const more of [{ mode: 'queue' }, { repeatable: true }, { accept_retained: true }]) {
+    assert.equal(errorsOf(more), 1, JSON.stringify(more))
+  }
+})
+
+test('a program is never repeatable, and says so', () => {
+  assert.deepEqual(read({ ...exec, repeatable: true }).errors, [
+    'commands.it.repeatable repeatable has no meaning with exec',
+  ])
+})
+
 describe('programs', () => {
   test('one that cannot be run is told, and taken all the same', (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'tidegate-'))
@@ -238,13 +272,47 @@ describe('programs', () => {
     assert.equal(errorsOf('/bin/sh', ['-ec', '{value}']), 1)
     assert.equal(errorsOf('/usr/bin/perl', ['-e', 'print "{value}"']), 1)
     assert.equal(errorsOf('/bin/busybox', ['sh', '-c', 'lamp {value}']), 1)
-    assert.equal(errorsOf('/bin/sh', ['-c', 'lamp "$1"', 'sh', '{value}']), 0)
+    for (const [program, ...args] of [
+      ['/usr/bin/timeout', '5', 'sh', '-c', 'echo {value}'],
+      ['/usr/bin/timeout', '5', '{value}'],
+      ['/usr/bin/env', 'A=b', '{value}'],
+      ['/usr/bin/perl', '-E', 'say {value}'],
+      ['/usr/bin/perl', '-e', '1', '-e', '{value}'],
+      ['/usr/bin/php', '-r', '{value}'],
+      ['/usr/bin/awk', '{value}'],
+      ['/usr/bin/node', '--eval', 'f({value})'],
+      ['/usr/bin/node', '--eval={value}'],
+      ['/usr/bin/node', '-p', '{value}'],
+      ['/usr/bin/ssh', 'host', 'lamp', '{value}'],
+      ['/usr/bin/sed', '-n', '{value}', '/etc/lamps'],
+      ['/usr/bin/find', '/dev', '-name', '{value}'],
+      ['/usr/bin/nsenter', '-t', '1', '/bin/sh', '-c', '{value}'],
+      ['/usr/bin/docker', 'exec', 'box', 'sh', '-c', 'lamp {value}'],
+      ['/bin/sh', '-c', '--', 'lamp {value}'],
+      ['/bin/sh', '{value}'],
+      ['/bin/sh', '-o', 'errexit', '-c', '{value}'],
+      ['/usr/bin/python3', '-W', 'ignore', '-c', '{value}'],
+      ['/bin/sh', '/opt/lamp.sh', 'on {value}'],
+    ] as const) {
+      assert.equal(errorsOf(program, args), 1, [program, ...args].join(' '))
+    }
+    for (const [program, ...args] of [
+      ['/bin/sh', '-c', 'lamp "$1"', 'sh', '{value}'],
+      ['/usr/bin/timeout', '5', 'sh', '-c', 'lamp "$1"', 'sh', '{value}'],
+      ['/usr/bin/timeout', '-k', '1', '5', 'lamp', '{value}'],
+      ['/usr/bin/nice', '-n', '5', '/opt/lamp', '--to={value}'],
+      ['/usr/bin/python3', '/opt/lamp.py', '-p', '{value}'],
+      ['/usr/bin/python3', '/opt/lamp.py', '--level={value}'],
+      ['/opt/lamps', 'node', '{value}'],
+    ] as const) {
+      assert.equal(errorsOf(program, args), 0, [program, ...args].join(' '))
+    }
     assert.equal(errorsOf('/usr/local/bin/lamp', ['-c', '{value}']), 0)
   })
 
   test('a value that could be an option is told', () => {
     const warned = (args: readonly string[], pattern: string) =>
-      read({ exec: { program: '/bin/sh', args }, values: { pattern } }).warnings.length > 0
+      read({ exec: { program: '/bin/echo', args }, values: { pattern } }).warnings.length > 0
     assert.equal(warned(['{value}'], '.*'), true)
     assert.equal(warned(['--', '{value}'], '.*'), false)
     assert.equal(warned(['--lamp={value}'], '.*'), false)

@@ -31,6 +31,8 @@ uplinks:
   cloud: { type: mqtt, url: "mqtt://127.0.0.1:${broker.port}", backoff: { min: 20ms, max: 200ms }, commands: {} }
 outbox: { commit_interval: 10m }
 `,
+    // As systemd starts it; without that a restart is refused.
+    { env: { INVOCATION_ID: 'test' } },
   )
   t.after(async () => {
     await agent.kill()

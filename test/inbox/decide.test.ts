@@ -159,6 +159,42 @@ const cases: readonly Case[] = [
     ends: ['a superseded by b'],
   },
   {
+    claim: 'an attempt that failed has no further turn also when the newer one is cancelled',
+    steps: [arrive('a'), begin('a'), arrive('b'), leave('b', 'cancelled'), again('a', false)],
+    live: [],
+    ends: ['b cancelled', 'a superseded by b'],
+  },
+  {
+    claim: 'nor when the newer one expires first',
+    steps: [arrive('a'), begin('a'), arrive('b'), leave('b'), again('a', true)],
+    live: [],
+    ends: ['b expired', 'a superseded by b'],
+  },
+  {
+    claim: 'nor when a higher version came too late',
+    steps: [arrive('a', { version: 5 }), begin('a'), arrive('b', { version: 6, expired: 'late' }), again('a', false)],
+    live: [],
+    ends: ['b expired', 'a superseded by b'],
+  },
+  {
+    claim: 'but it has one when what came too late has no version',
+    steps: [arrive('a', { version: 5 }), begin('a'), arrive('b', { expired: 'late' }), again('a', false)],
+    live: ['a waiting'],
+    ends: ['b expired'],
+  },
+  {
+    claim: 'an attempt that the agent did not survive has no further turn either',
+    steps: [arrive('a'), begin('a'), arrive('b'), leave('b', 'cancelled'), crashed('a')],
+    live: [],
+    ends: ['b cancelled', 'a superseded by b'],
+  },
+  {
+    claim: 'an attempt that succeeds is not superseded, whatever came',
+    steps: [arrive('a'), begin('a'), arrive('b'), { step: 'end', id: 'a', state: 'applied' }],
+    live: ['b waiting'],
+    ends: ['a applied'],
+  },
+  {
     claim: 'what must not be repeated and may have been done is unknown, not superseded',
     rules: once,
     steps: [arrive('a'), begin('a'), again('a', true), arrive('b')],
@@ -286,6 +322,52 @@ test('a step for a command that is not live does nothing', () => {
   const decision = run([begin('ghost'), leave('ghost'), again('ghost', true), crashed('ghost')])
   assert.deepEqual(decision.done, [false, false, false, false])
   assert.deepEqual(decision.changed, [])
+})
+
+test('what is half written keeps saying so, however it ends', () => {
+  const half: Step = { step: 'again', id: 'a', doubt: true, reason: 'run failed after target: busy' }
+  const before = 'an attempt before may have reached the device; last attempt: run failed after target: busy'
+  const ends: readonly (readonly [string, readonly Step[]])[] = [
+    [`unknown: expired: r; ${before}`, [leave('a')]],
+    [`superseded: ${before}`, [arrive('b')]],
+    [
+      'unknown: expired: r; an attempt before may have reached the device; last attempt: ' +
+        'the agent ended during an attempt; last attempt: run failed after target: busy',
+      [begin('a'), crashed('a'), begin('a'), crashed('a'), leave('a')],
+    ],
+  ]
+  for (const [wanted, steps] of ends) {
+    const { outcomes } = run([arrive('a'), begin('a'), half, ...steps])
+    assert.equal(`${outcomes[0]?.command.state}: ${outcomes[0]?.command.reason}`, wanted)
+  }
+})
+
+test('a reason is short, because it is kept for every command', () => {
+  const { changed } = run([arrive('a', { refused: 'x'.repeat(5_000) })])
+  assert.equal(changed[0]?.reason?.length, 300)
+})
+
+test('the answer goes to where the latest repeat wants it, also of a command under way', () => {
+  const first = { topic: 'r/1' }
+  const second = { topic: 'r/2', correlation: 'BB==' }
+  const { outcomes, duplicates } = run([
+    arrive('a', { reply: first }),
+    begin('a'),
+    arrive('a', { reply: second }),
+    arrive('a'),
+    arrive('a', { reply: { topic: 'elsewhere' }, uplink: 'other' }),
+    { step: 'end', id: 'a', state: 'applied' },
+  ])
+  assert.equal(duplicates, 3)
+  assert.deepEqual(
+    outcomes.map(({ to, reply }) => ({ to, reply })),
+    [{ to: 'cloud', reply: second }],
+  )
+})
+
+test('versions of a queue mean nothing, so they can be forgotten while its commands wait', () => {
+  assert.deepEqual(run([arrive('a', { version: 1 }), { step: 'forget' }], { rules: queue }).done, [true, true])
+  assert.deepEqual(run([arrive('a', { version: 1 }), { step: 'forget' }]).done, [true, false])
 })
 
 test('an expired command says why it had not been applied before', () => {

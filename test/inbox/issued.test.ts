@@ -67,6 +67,59 @@ test('a time more than five minutes ahead is refused and spoils no later command
   assert.equal(site.inbox.waiting()[0]?.id, 'b')
 })
 
+test('taken with a clock nobody knows, a time ahead is refused as soon as it can be judged, and spoils no later command', async () => {
+  const site = await Site.open()
+  site.clockKnown = false
+  const now = site.clock.wall()
+  await send(site, 'far', now + 10 * LIFE_MS)
+  await site.restart()
+  await site.learnClock()
+  await send(site, 'b', now)
+  await site.bringOnline()
+  assert.deepEqual(told(site), [
+    "far refused: issued_at is 36000 s ahead of the gateway's clock, at most 300 s are allowed",
+    'b applied',
+  ])
+  assert.deepEqual(site.disk.prepare('SELECT version FROM command_key').pluck().all(), [now])
+})
+
+test('taken with a clock nobody knows, it is never written when it lies ahead', async () => {
+  const site = await Site.open()
+  site.clockKnown = false
+  await site.bringOnline()
+  await send(site, 'far', site.clock.wall() + 10 * LIFE_MS)
+  await site.learnClock()
+  assert.equal(site.outcomes()[0]?.state, 'refused')
+  assert.deepEqual(site.devices.writes, [])
+})
+
+test('taken with a clock nobody knows, the later one is the newer one, then and afterwards', async () => {
+  const site = await Site.open()
+  site.clockKnown = false
+  const now = site.clock.wall()
+  await send(site, 'b', now - 1_000)
+  await send(site, 'a', now - 2_000)
+  await send(site, 'c', now)
+  await site.learnClock()
+  await send(site, 'd', now - 500)
+  await site.bringOnline()
+  await send(site, 'e', now - 500)
+  assert.deepEqual(
+    site.outcomes().map(({ id, state, superseded_by }) => `${id} ${state} ${superseded_by ?? ''}`),
+    ['a superseded b', 'b superseded c', 'd superseded c', 'c applied ', 'e superseded c'],
+  )
+})
+
+test('a version that is no time is none, also with a clock nobody knows', async () => {
+  const site = await Site.open()
+  site.clockKnown = false
+  const version = site.clock.wall() * 1_000
+  await site.deliver(JSON.stringify({ id: 'a', value: 1, version, expires_at: site.clock.wall() + LIFE_MS }))
+  await site.learnClock()
+  await site.bringOnline()
+  assert.deepEqual(told(site), ['a applied'])
+})
+
 test('with a clock nobody knows it is taken, and held until it can be judged', async () => {
   for (const [agoMs, end] of [
     [1_000, 'applied'],

@@ -139,6 +139,26 @@ describe('a queue', () => {
     assert.equal(site.inbox.waiting().at(-1)?.id, 'newest')
   })
 
+  test('takes no more bytes than the memory is meant for, also after a restart', async () => {
+    const points = [pointSettings({ type: 'string', length: 125 })]
+    const site = await Site.open({ commands: [queue({ waitingMax: 10_000 })], points })
+    const big = (id: number) => {
+      const reply = { topic: 'r', correlation: 'A'.repeat(2_000) }
+      return site.deliver(JSON.stringify({ id: `${id}`, value: 'x'.repeat(247) }), { reply })
+    }
+    for (let id = 0; id < 4_000; id += 500) await Promise.all(Array.from({ length: 500 }, (_, k) => big(id + k)))
+    const taken = site.inbox.waiting().length
+    // Of each: the value as JSON, topic and correlation data.
+    assert.equal(taken, Math.floor((8 * 1024 * 1024) / 2_250))
+    assert.match(told(site)[0] ?? '', /refused: too many commands wait already, of all keys together/)
+    await site.restart()
+    await big(5_000)
+    assert.equal(site.inbox.waiting().length, taken)
+    await site.inbox.cancel('0')
+    await big(5_001)
+    assert.equal(site.inbox.waiting().at(-1)?.id, '5001')
+  })
+
   test('needs ids', async () => {
     const site = await Site.open({ commands: [queue()] })
     await site.deliver('1')
@@ -163,6 +183,26 @@ describe('a queue', () => {
       site.devices.writes.map(({ point, value }) => `${point} ${value}`),
       ['boiler.level 5', 'boiler.job 1', 'boiler.job 2', 'boiler.job 3'],
     )
+  })
+})
+
+describe('a value', () => {
+  test('is refused when it is longer than what is kept, also that of a group', async () => {
+    const names = Array.from({ length: 8 }, (_, index) => `p${index}`)
+    const points = names.map((name) => pointSettings({ name, type: 'string', length: 125 }))
+    const target = {
+      type: 'group',
+      device: 'boiler',
+      points: names.map((name) => ({ name, point: name })),
+      verify: 'none',
+    } as const
+    const site = await Site.open({ commands: [commandSettings({ target })], points })
+    const value = Object.fromEntries(names.map((name) => [name, 'x'.repeat(250)]))
+    await site.deliver(JSON.stringify({ id: 'a', value }))
+    await site.deliver(JSON.stringify({ id: 'b', value: { p0: 'x'.repeat(250) } }))
+    assert.deepEqual(told(site), ['a refused: value has 2065 characters as JSON, at most 1600 are allowed'])
+    assert.equal(site.outcomes()[0]?.value, undefined)
+    assert.equal(site.inbox.waiting()[0]?.id, 'b')
   })
 })
 

@@ -37,6 +37,7 @@ for (const [rule, value, reason] of [
   [{ pattern: '.*' }, 'x'.repeat(1_601), 'value has 1601 characters, at most 1600 are allowed'],
   [{ oneOf: ['red', 5, true] }, 'blue', 'value is "blue", wanted one of "red", 5, true'],
   [{ oneOf: ['red', 5, true] }, '5', 'value is "5", wanted one of "red", 5, true'],
+  [{ oneOf: [1, 2, 3, 4, 5, 6, 7] }, 8, 'value is 8, wanted one of 1, 2, 3, 4, 5 or 2 more'],
   [{ min: 0, max: 9 }, 10, 'value is 10, wanted a number, 0 to 9'],
   [{ min: 0 }, -1, 'value is -1, wanted a number, at least 0'],
   [{ max: 9 }, '5', 'value is "5", wanted a number, at most 9'],

@@ -10,6 +10,7 @@ const manner = fc.constantFrom<Manner>(
   'ok',
   'slow',
   'busy',
+  'busy_slow',
   'refuses',
   'lost_done',
   'lost_undone',

@@ -109,3 +109,11 @@ test('no payload makes the parser throw, and every refusal is one short line', (
     }),
   )
 })
+
+test('brackets in texts neither count as depth nor hide it', () => {
+  const brackets = `\\"${'['.repeat(100)}`
+  const value = JSON.parse(`"${brackets}"`)
+  assert.deepEqual(parse(`{"value":"${brackets}"}`), { ok: true, value })
+  const hidden = parse(`{"x":"${']'.repeat(100)}","value":${'['.repeat(50)}${']'.repeat(50)}}`)
+  assert.deepEqual(hidden, { ok: false, reason: 'payload is nested more than 32 levels deep' })
+})

@@ -141,8 +141,20 @@ export function quiet(): Promise<void> {
   })
 }
 
-/** How the device takes the next write: confirms it, at once or after two seconds, refuses, or loses the reply (having done it or not). */
-export type Manner = 'ok' | 'slow' | 'busy' | 'refuses' | 'lost_done' | 'lost_undone' | 'hangs_done' | 'hangs_undone'
+/**
+ * How the device takes the next write: confirms it, at once or after two seconds, has no time for it, at once or after two
+ * seconds, refuses, or loses the reply (having done it or not).
+ */
+export type Manner =
+  | 'ok'
+  | 'slow'
+  | 'busy'
+  | 'busy_slow'
+  | 'refuses'
+  | 'lost_done'
+  | 'lost_undone'
+  | 'hangs_done'
+  | 'hangs_undone'
 
 class WriteFailure extends Error {
   readonly code: string
@@ -181,10 +193,10 @@ class TestDevices implements Devices {
     if (!isWanted()) throw new WriteFailure('expired', 'no', true)
     if (!this.online.has(device)) throw new WriteFailure('timeout', 'maybe', true)
     const manner = this.#take(`${device}.${point}`, value)
-    if (manner === 'slow') await this.wait(2_000)
+    if (manner.endsWith('slow')) await this.wait(2_000)
     if (manner.startsWith('hangs')) return new Promise(() => {})
     if (manner.startsWith('lost')) throw new WriteFailure('timeout', 'maybe', true)
-    if (manner === 'busy') throw new WriteFailure('exception_6', 'no', true)
+    if (manner.startsWith('busy')) throw new WriteFailure('exception_6', 'no', true)
     if (manner === 'refuses') throw new WriteFailure('exception_2', 'no', false)
   }
 
@@ -193,7 +205,7 @@ class TestDevices implements Devices {
     const manner = this.#take('exec.run', value)
     if (manner.startsWith('hangs')) return new Promise(() => {})
     if (manner.startsWith('lost')) return { end: 'killed', reason: 'no end', lastLine: '' }
-    if (manner === 'busy') return { end: 'not_started', reason: 'EAGAIN', retriable: true }
+    if (manner.startsWith('busy')) return { end: 'not_started', reason: 'EAGAIN', retriable: true }
     return { end: 'exited', status: manner === 'refuses' ? 3 : 0, lastLine: '' }
   }
 

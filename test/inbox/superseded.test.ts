@@ -33,6 +33,46 @@ test('P8: what is loaded after the newest commits were lost ends unknown, also w
   assert.deepEqual(site.devices.writes, [{ point: 'boiler.setpoint', value: 2 }])
 })
 
+test('P8: an attempt that the agent did not survive is not repeated when something newer had come and gone', async () => {
+  const site = await Site.open()
+  site.devices.manners.push('hangs_undone')
+  await site.deliver('{"id":"old","value":1}')
+  await site.bringOnline()
+  await site.deliver('{"id":"new","value":2}')
+  assert.equal(await site.inbox.cancel('new'), 'cancelled')
+  await site.restart()
+  await site.bringOnline()
+  assert.deepEqual(site.devices.writes, [])
+  assert.deepEqual(
+    site.outcomes().map(({ id, state, superseded_by }) => `${id} ${state} ${superseded_by ?? ''}`),
+    ['new cancelled ', 'old superseded new'],
+  )
+})
+
+test('P8: an attempt that failed is not repeated when something newer had come and gone', async () => {
+  for (const how of ['cancelled', 'expired'] as const) {
+    const site = await Site.open()
+    const { write } = site.devices
+    // The first attempt takes three seconds and then fails.
+    site.devices.write = async () => {
+      site.devices.write = write.bind(site.devices)
+      await site.clock.wait(3_000)
+      throw Object.assign(new Error('busy'), { code: 'exception_6', happened: 'no', retriable: true })
+    }
+    await site.bringOnline()
+    await site.deliver('{"id":"old","value":1}')
+    await quiet()
+    await site.deliver('{"id":"new","value":2}', how === 'expired' ? { expiresInMs: 2_000 } : {})
+    if (how === 'cancelled') await site.inbox.cancel('new')
+    await site.clock.pass(60_000)
+    assert.deepEqual(site.devices.writes, [])
+    assert.deepEqual(
+      site.outcomes().map(({ id, state }) => `${id} ${state}`),
+      [`new ${how}`, 'old superseded'],
+    )
+  }
+})
+
 test('a higher version that arrived first is not replaced by a lower one that arrived later', async () => {
   const site = await Site.open()
   await site.deliver('{"id":"new","value":2,"version":7}')

@@ -54,7 +54,7 @@ test('what this gateway cannot do is refused with the reason', async () => {
   await send(site, 'restart', '{"id":"b"}')
   assert.deepEqual(told(site), [
     'a refused: this version cannot reload its configuration; restart does',
-    'b refused: nobody would start the gateway again here',
+    'b refused: the gateway was not started by systemd, so nobody would start it again',
   ])
 })
 
@@ -85,6 +85,16 @@ test('restart is on disk before the agent ends, applied when it is there again, 
   await site.restart()
   assert.deepEqual(restarted, ['restart'])
   assert.deepEqual(told(site), ['a applied', 'a applied'])
+})
+
+test('a restart that is over was applied, also where nobody would restart the gateway now', async () => {
+  const verbs: { restart?: () => void } = { restart: () => {} }
+  const site = await open({ verbs })
+  await send(site, 'restart', '{"id":"a"}')
+  delete verbs.restart
+  Object.assign(verbs, { restart: undefined })
+  await site.restart()
+  assert.deepEqual(told(site), ['a applied'])
 })
 
 test('a power cut between the commit and the end of the agent is a restart all the same', async () => {

@@ -22,7 +22,7 @@ const queue = { mode: 'queue', repeatable: false, waitingMax: 4 } as const
 
 /** A key of every sort. The value of a command is its number, of a group that for each point. */
 const traits = {
-  again: { target: pointTarget({ point: 'again' }) },
+  again: { target: pointTarget({ point: 'again' }), rate: { commands: 6, perMs: 60_000 } },
   once: { target: pointTarget({ point: 'once' }), repeatable: false },
   /** Cannot be read. */
   blind: { target: pointTarget({ point: 'blind' }), repeatable: false },

@@ -14,6 +14,7 @@ function rig() {
   const receiver = new Receiver({
     uplink: 'cloud',
     intake: { key: { from: 'topic', level: -1 }, subscribe: 'cmd/+' },
+    own: [],
     log: silentLogger,
     accept: (command) => {
       const done = Promise.withResolvers<void>()

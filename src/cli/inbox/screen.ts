@@ -1,7 +1,11 @@
 import type { InboxCounts, InboxKey, InboxReport, ListedCommand } from '../../inbox-api.ts'
 import type { CommandState } from '../../model.ts'
 import { formatCount, formatDuration, formatNumberOf, formatTime } from '../format.ts'
-import { cut, table } from '../table.ts'
+import { cut, displayWidth, table } from '../table.ts'
+
+/** So much of what a command waits for is always to be seen, and of its key, id and value at least so much. */
+const FOR_WIDTH = 24
+const NARROWEST = 8
 
 /** The inbox on one screen: what waits and for what, and what became of the rest. Lines are cut at `columns`. Pure. */
 export function inboxScreen(
@@ -11,7 +15,7 @@ export function inboxScreen(
   const { latest, columns } = options
   return [
     ...keyLines(report.keys),
-    ...waitingLines(report),
+    ...waitingLines(report, columns),
     ...(latest.length === 0 ? [] : ['', ...latestLines(latest)]),
     ...(report.counts ? ['', countsLine(report.counts)] : []),
   ].map((line) => cut(line, columns))
@@ -51,7 +55,7 @@ function doesText({ does, mode }: InboxKey): string {
   return mode === 'queue' ? `${does} (queue)` : does
 }
 
-function waitingLines({ live, next }: InboxReport): string[] {
+function waitingLines({ live, next }: InboxReport, columns: number): string[] {
   if (live === 0) return ['', 'Nothing waits.']
   const rows = next.map((command) => [
     command.key,
@@ -65,9 +69,25 @@ function waitingLines({ live, next }: InboxReport): string[] {
   const more = live - next.length
   return [
     '',
-    ...table([head, ...rows], { right: [3, 4] }),
+    ...table(narrowed([head, ...rows], columns), { right: [3, 4] }),
     ...(more > 0 ? [`and ${formatNumberOf(more, 'other')}: tidegate inbox ls --state waiting`] : []),
   ]
+}
+
+/** What it waits for is why somebody looks: of a long value, id or key only the beginning stands before it. */
+function narrowed(rows: readonly (readonly string[])[], columns: number): (readonly string[])[] {
+  const width = (column: number) => Math.max(...rows.map((row) => displayWidth(row[column] ?? '')))
+  const last = (rows[0]?.length ?? 1) - 1
+  let excess = Math.min(FOR_WIDTH, width(last)) - columns
+  for (let column = 0; column < last; column++) excess += width(column) + 2
+  let cells = [...rows]
+  for (const column of [2, 1, 0]) {
+    const before = width(column)
+    const after = Math.min(before, Math.max(NARROWEST, before - Math.max(0, excess)))
+    cells = cells.map((row) => row.map((cell, index) => (index === column ? cut(cell, after) : cell)))
+    excess -= before - after
+  }
+  return cells
 }
 
 function latestLines(latest: readonly ListedCommand[]): string[] {

@@ -1,7 +1,7 @@
 import { GatewayError } from '../../errors.ts'
 import type { ListedCommand } from '../../inbox-api.ts'
 import { formatCount, formatDuration, formatTime } from '../format.ts'
-import { table } from '../table.ts'
+import { wrappedTable } from '../narrow.ts'
 import { type InboxFlags, withInbox } from './source.ts'
 
 /** `tidegate inbox show`: everything about one command; of several keys with this id, all of them. */
@@ -42,7 +42,7 @@ export function commandText(command: ListedCommand): string[] {
     ['attempts', attemptsText(command.attempts, crashes)],
     ...(command.doubt ? [['', 'one of them may have reached the device although no reply came']] : []),
   ]
-  return table(rows)
+  return wrappedTable(rows)
 }
 
 function isFinished({ state }: ListedCommand): boolean {

@@ -18,11 +18,13 @@ export function checkClashes(
   devices: readonly DeviceSettings[],
 ): void {
   const states = new Map<string, string>()
+  const events = new Map<string, string>()
   for (const uplink of uplinks) {
     const published = publishedBy(context, uplink, devices)
     checkOwnCommands(context, uplink, published)
     checkSurface(context, uplink, published)
     checkStates(context, uplink, states)
+    checkEvents(context, uplink, events)
   }
 }
 
@@ -59,6 +61,22 @@ function checkSurface(context: Context, uplink: MqttSettings, published: readonl
       at: 'key',
     },
   )
+}
+
+/** Each uplink has its own `after`, so one id would come with two contents. */
+function checkEvents(context: Context, uplink: MqttSettings, events: Map<string, string>): void {
+  const { event } = uplink.topics
+  const path = ['uplinks', uplink.name]
+  for (const url of uplink.urls) {
+    const place = `${event} at ${new URL(url).hostname}`
+    const other = events.get(place)
+    if (other !== undefined && other !== uplink.name) {
+      const message = `uplinks.${other} sends its events to ${event} at this broker too: they come twice, each with its own "after"`
+      context.warning(path, message, { hint: 'write another event_topic', at: 'key' })
+      return
+    }
+    events.set(place, uplink.name)
+  }
 }
 
 /** Of two uplinks with one state topic, the will of the one says offline while the other is there. */

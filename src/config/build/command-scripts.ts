@@ -7,8 +7,10 @@ import type { Context } from './context.ts'
 const interpreters = /^((ba|da|a|z|k|c|tc|fi|pw)?sh|(python|lua|php)[\d.]*|perl|ruby|node|nodejs|tclsh|expect)$/
 /** The option before such an argument: sh -c, bash -lc, perl -E, php -r, node --eval. */
 const scriptOption = /^(-\w*[ceEprRBF]|--(eval|print|command|run|process-code|process-begin|process-end|init-command))$/
-/** A named option with its value; of a script, unless it is one of those above. */
-const namedOption = /^(--[\w-]+)=\{value\}$/
+/** Options of interpreters with an argument of their own: sh -o, python -W, perl -I, php -d. */
+const argumentOption = /^-[WXIod]$/
+/** An option of a script. */
+const namedOption = /^--[\w-]+=\{value\}$/
 /** What they are given is a program, an expression or a command line in any case. */
 const languages = /^([gmn]?awk|sed|ssh|find|su|runuser|eval)$/
 /** They run what stands behind their options. */
@@ -65,22 +67,29 @@ function wordOf(rest: readonly string[]): number | undefined {
   return at < 0 ? undefined : at
 }
 
-/** Where the value is a script, a part of one, or the name of one. */
+/** Where the value is a script, a part of one, the name of one, or a part of an argument that a script may take apart. */
 function scriptOf(rest: readonly string[]): number | undefined {
-  const at = rest.findIndex((text, index) => {
-    if (!text.includes(valueWord)) return false
-    const [, option] = namedOption.exec(text) ?? []
-    const isFirst = rest.slice(0, index).every((before) => before.startsWith('-'))
-    if (option !== undefined) return isFirst || scriptOption.test(option)
-    return text !== valueWord || isFirst || scriptOption.test(rest[index - 1] ?? '')
+  let at = 0
+  let hasScript = false
+  while (rest[at]?.startsWith('-')) {
+    const option = rest[at] ?? ''
+    if (option.includes(valueWord)) return at
+    const isScript = scriptOption.test(option)
+    if (isScript && rest[at + 1]?.includes(valueWord)) return at + 1
+    hasScript ||= isScript
+    at += isScript || argumentOption.test(option) ? 2 : 1
+  }
+  if (!hasScript && rest[at]?.includes(valueWord)) return at
+  const behind = rest.findIndex((text, index) => {
+    return index >= at && text.includes(valueWord) && text !== valueWord && !namedOption.test(text)
   })
-  return at < 0 ? undefined : at
+  return behind < 0 ? undefined : behind
 }
 
 /** Where the value would say which program a wrapper runs. */
 function programOf(rest: readonly string[]): number | undefined {
   const at = wordOf(rest)
   if (at === undefined) return undefined
-  const isNamed = rest.slice(0, at).some((word) => /^[^-=][^=]*\D[^=]*$/.test(word) && !/^[\d.]+[smhd]?$/.test(word))
+  const isNamed = rest.slice(0, at).some((word) => !/^-|=|^[\d.]+[smhd]?$/.test(word))
   return isNamed ? undefined : at
 }

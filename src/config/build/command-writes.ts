@@ -83,6 +83,10 @@ function checkGroup(context: Context, found: readonly Written[]): void {
   const seen = new Set<string>()
   for (const { place, text, device, alias } of found) {
     if (alias !== undefined) checkName(context, place, name)
+    if (alias !== undefined && /^(0|[1-9]\d*)$/.test(alias)) {
+      const hint = `begin the name with a letter: p${alias}`
+      context.error(place, `"${alias}" is a number, and the order of such names gets lost`, { hint, at: 'key' })
+    }
     if (first !== undefined && device !== first.device) {
       const hint = 'the points of a group are of one device; make a command for each'
       context.error(place, `${text} is not a point of ${first.device}`, { hint })

@@ -16,6 +16,8 @@ type Kind = (typeof kinds)[number]
 const keysOfKinds: readonly (readonly [key: string, kinds: readonly Kind[]])[] = [
   ['verify', ['write']],
   ['values', ['send', 'exec']],
+  // How far a program came nobody knows, and so it is never run again.
+  ['repeatable', ['write', 'send', 'gateway']],
 ]
 
 /** The allow-list of commands. Those that are wrong are left out and told. */
@@ -30,14 +32,14 @@ export function buildCommands(context: Context, devices: readonly DeviceSettings
     const mode = modeOf(context, path, { command, kind })
     const target = targetOf(context, path, { command, devices })
     if (target === undefined) return []
-    if (target.type === 'gateway') checkVerb(context, path, { command, verb: target.verb })
+    if (target.type === 'gateway') checkVerb(context, path, { command, verb: target.verb, mode })
     return [
       {
         key,
         target,
         mode,
         expiresAfterMs: command.expires_after,
-        repeatable: command.repeatable ?? (mode === 'last_value' && kind !== 'gateway' && kind !== 'exec'),
+        repeatable: kind !== 'exec' && (command.repeatable ?? (mode === 'last_value' && kind !== 'gateway')),
         acceptRetained: command.accept_retained,
         ...(command.rate === undefined ? {} : { rate: command.rate }),
         waitingMax: command.waiting,
@@ -97,14 +99,18 @@ function targetOf(
 function checkVerb(
   context: Context,
   path: Path,
-  options: { readonly command: Command; readonly verb: GatewayVerb },
+  options: { readonly command: Command; readonly verb: GatewayVerb; readonly mode: CommandSettings['mode'] },
 ): void {
-  const { command, verb } = options
+  const { command, verb, mode } = options
   if (verb === 'reload') {
     const message = 'this version cannot reload its configuration and refuses such commands'
     context.warning([...path, 'gateway'], message, { hint: 'restart does it' })
   }
   if (verb !== 'restart') return
+  if (mode === 'queue') {
+    const message = 'each of the restarts that wait would be carried out, one after the other'
+    context.error([...path, 'mode'], message, { hint: 'remove it' })
+  }
   // Both would restart the gateway for ever.
   if (command.repeatable === true) {
     const message = 'a restart looks like a crash, after which it would be repeated'

@@ -30,6 +30,7 @@ export function buildIntake(context: Context, uplinkPath: Path, uplink: Uplink):
   for (const { problem, hint } of checkFilter(template)) context.error([...path, 'subscribe'], problem, { hint })
   const built = {
     subscribe: fillGateway(template, context.gatewayId),
+    ...(template.includes('{gateway}') ? { everyGateway: everyGatewayOf(template) } : {}),
     key: intake.key ?? base.key,
     receiveMaximum: intake.receive_maximum,
   }
@@ -43,6 +44,13 @@ export function buildIntake(context: Context, uplinkPath: Path, uplink: Uplink):
   checkQueue(context, path, { intake, built })
   const canary = intake.canary && buildCanary(context, [...path, 'canary'], { canary: intake.canary, built })
   return canary === undefined ? built : { ...built, canary }
+}
+
+/** What a queue with a name gets is known to the broker only; it is what the others subscribe to, as a rule. */
+function everyGatewayOf(template: string): string {
+  const levels = template.split('/')
+  const filter = levels[0] === '$queue' && levels.length === 2 ? plain.subscribe : template
+  return filter.replaceAll(/[^/]*\{gateway\}[^/]*/g, '+')
 }
 
 function checkProtocol(

@@ -64,7 +64,7 @@ const exec = z
       }),
     timeout: duration({ min: '100ms', max: '1h' })
       .prefault('10s')
-      .meta({ description: 'It is killed, with all it started, when it takes longer.' }),
+      .meta({ description: 'It is killed, with its process group, when it takes longer.' }),
   })
   .optional()
   .meta({ description: 'Run a program. Status 0 means applied, another one failed.' })
@@ -107,14 +107,15 @@ export const command = z.strictObject({
     .meta({ description: 'With write. read_back: read the point after writing and compare.' }),
   repeatable: flag().optional().meta({
     description:
-      'May be done again after a lost reply or a crash. Default: true with mode: last_value, false with mode: queue, gateway and exec.',
+      'May be done again after a lost reply or a crash; not with exec. Default: true with mode: last_value, false with mode: queue and gateway.',
   }),
-  accept_retained: flag()
-    .prefault(false)
-    .meta({ description: 'Accept a retained message, which returns with every connect.' }),
-  rate: parsed(parseCommandRate, { pattern: commandRatePattern, numeric: bareCommandRate })
-    .optional()
-    .meta({ description: 'More commands than this are refused, as 10/1m or 1/s. Default: no limit.' }),
+  accept_retained: flag().prefault(false).meta({
+    description: 'Accept a retained message, which returns with every connect; it needs a version or issued_at.',
+  }),
+  rate: parsed(parseCommandRate, { pattern: commandRatePattern, numeric: bareCommandRate }).optional().meta({
+    description:
+      'Attempts at most, as 10/1m or 1/s; the newest value waits. With mode: queue more commands are refused. Default: no limit.',
+  }),
   waiting: whole(1, 10_000).prefault(1000).meta({
     description: 'Commands that may wait at a time with mode: queue; more are refused.',
   }),

@@ -131,19 +131,13 @@ export class Unit {
   }
 
   /** Function 5 or 15. */
-  writeCoil(
-    address: number,
-    what: { on: boolean; multiple: boolean } & Care,
-  ): Promise<Outcome<true>> {
+  writeCoil(address: number, what: { on: boolean; multiple: boolean } & Care): Promise<Outcome<true>> {
     const probe = what.probe ?? ({ register: 'coil', address, count: 1 } as const)
     return this.#write(what.multiple ? 15 : 5, { probe, send: () => this.#client.writeCoil(this.#id, address, what) })
   }
 
   /** Function 6 or 16. */
-  writeRegisters(
-    address: number,
-    what: { bytes: Uint8Array; multiple: boolean } & Care,
-  ): Promise<Outcome<true>> {
+  writeRegisters(address: number, what: { bytes: Uint8Array; multiple: boolean } & Care): Promise<Outcome<true>> {
     const probe = what.probe ?? ({ register: 'holding', address, count: 1 } as const)
     return this.#write(what.multiple ? 16 : 6, {
       probe,

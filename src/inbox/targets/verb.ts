@@ -62,7 +62,8 @@ async function carriedOut(
 
 function missingOf(verb: GatewayVerb, verbs: Verbs): string | undefined {
   if (verb === 'reload' && !verbs.reload) return 'this version cannot reload its configuration; restart does'
-  if (verb === 'restart' && !verbs.restart) return 'nobody would start the gateway again here'
+  if (verb === 'restart' && !verbs.restart)
+    return 'the gateway was not started by systemd, so nobody would start it again'
   return undefined
 }
 

@@ -8,7 +8,7 @@ const AT_ONCE_MAX = 4
 const LEVEL = 1
 
 /**
- * Compresses the payloads of messages and gives them back in the order in which they came. A payload that does not get
+ * Compresses the payloads of readings and gives all messages back in the order in which they came. A payload that does not get
  * smaller stays as it is. Compressed ones have the user property `content-encoding: gzip` (MQTT 5); without it they are
  * known by their first two bytes, 1f 8b (RFC 1952 section 2.3.1).
  */
@@ -25,13 +25,9 @@ export class Compression {
     return this.#queue.length >= AT_ONCE_MAX
   }
 
-  get isEmpty(): boolean {
-    return this.#queue.length === 0
-  }
-
   add(message: Outgoing): void {
-    // Whoever asked gets the answer as it is.
-    const entry = { message, ready: message.reply === true }
+    // Events and results go as they are: somebody waits for them who may know nothing of compression.
+    const entry = { message, ready: message.records[0]?.kind !== 'data' }
     this.#queue.push(entry)
     if (entry.ready) return
     gzip(message.payload, { level: LEVEL }, (error, compressed) => {

@@ -102,12 +102,20 @@ export class Forming {
     const reply = record.reply === undefined ? undefined : this.#replyOf(record, record.reply)
     const count = pieces.length + (reply ? 1 : 0)
     if (count !== 1) this.#parts.onPieces(record, count)
-    const batch = this.#parts.format.batch && this.#parts.batch
+    // Events and results are for whoever waits for them: one message each, as it is.
+    const batch = record.kind === 'data' && this.#parts.format.batch ? this.#parts.batch : undefined
     for (const piece of pieces) {
       if (batch) this.#join(piece, record, { now, recordsMax: batch.recordsMax })
-      else this.#ready.push(this.#message(piece.topic, piece.payload, [record]))
+      else this.#addAlone(piece, record)
     }
-    if (reply) this.#addReply(reply, pieces)
+    if (reply) this.#ready.push(reply)
+  }
+
+  /** Where readings share its topic, it goes behind them. */
+  #addAlone({ topic, payload }: Piece, record: StoredRecord): void {
+    const open = this.#open.get(topic)
+    if (open) this.#finish(open)
+    this.#ready.push(this.#message(topic, payload, [record]))
   }
 
   /** The same once more, for whoever asked. A replay is not for them: they had their answer. */
@@ -117,15 +125,6 @@ export class Forming {
     if (correlation === undefined) return { ...message, reply: true }
     const correlationData = Buffer.from(correlation, 'base64')
     return { ...message, reply: true, properties: { ...message.properties, correlationData } }
-  }
-
-  /** Behind the record itself, which waits for no further ones then: at most once, both are settled with the first. */
-  #addReply(reply: Outgoing, pieces: readonly Piece[]): void {
-    for (const { topic } of pieces) {
-      const open = this.#open.get(topic)
-      if (open) this.#finish(open)
-    }
-    this.#ready.push(reply)
   }
 
   #join(piece: Piece, record: StoredRecord, { now, recordsMax }: { now: number; recordsMax: number }): void {

@@ -147,7 +147,9 @@ export class Refusals {
     const pauseMs = this.#closed.refuse(message, fate, this.#parts.clock.mono())
     if (pauseMs === undefined || !isFirst) return
     const { topic } = message
-    this.#parts.log.warn(`the broker does not take records on ${topic} now: ${fate.reason}`, { pauseMs })
+    this.#parts.log.warn(`the broker does not take records on ${topic} now: ${fate.reason}`, {
+      pauseMs: Math.round(pauseMs),
+    })
   }
 
   #open(topic: string): void {

@@ -146,6 +146,24 @@ describe('commands', () => {
     await poller.stop()
   })
 
+  it('a long text on a slow line has the time it takes', async () => {
+    const connection = textSettings([meter('a', 60_000)], {
+      line: { baud: 300, dataBits: 8, parity: 'none', stopBits: 1 },
+    })
+    const { clock, driver, poller, lines } = rigWith([], { connection })
+    let wasClosed = false
+    driver.close = async () => {
+      wasClosed = true
+    }
+    // 1000 characters of ten bits.
+    Object.assign(driver, { send: () => clock.wait(33_400) })
+    poller.start()
+    await clock.advance(100)
+    await clock.run(poller.send('a', 'x'.repeat(1_000), () => true))
+    assert.equal(wasClosed, false, lines.join())
+    await poller.stop()
+  })
+
   it('wake a poller that sleeps', async () => {
     const { clock, poller, times } = rigWith([meter('a', 60_000)])
     poller.start()

@@ -80,9 +80,9 @@ test('devices read in turn fill a batch each, and each topic keeps its order', a
   assert.deepEqual(
     session.sent.map(({ topic, payload }) => [topic, seqsIn(payload)]),
     [
+      ['t/event', [6]],
       ['t/a/data', [1, 2, 3, 7, 8]],
       ['t/b/data', [4, 5]],
-      ['t/event', [6]],
     ],
   )
 })

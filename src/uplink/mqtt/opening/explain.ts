@@ -73,6 +73,7 @@ export interface Circumstances {
 /** Adds to the reason for an end what to do about it, how long to wait, and whether the clock may be to blame. Pure. */
 export function explained(closed: Closed, circumstances: Circumstances): Closed {
   const { settings, clockKnown, wall } = circumstances
+  if (closed.reason === 'tls_untrusted' || closed.reason === 'tls_self_signed') return untrusted(closed, settings)
   if (closed.reason === 'tls_clock' || closed.reason === 'tls_expired') return dated(closed, circumstances)
   if (clockKnown === false && CREDENTIALS.has(closed.reason)) {
     const hint = `${clockSays(wall)}, and passwords that are signed with the time fail meanwhile; else ${credentials(settings)}`
@@ -85,6 +86,24 @@ export function explained(closed: Closed, circumstances: Circumstances): Closed 
     ...(hint === undefined ? {} : { hint }),
     ...(pauseMinMs === undefined ? {} : { pauseMinMs }),
   }
+}
+
+/** The certificate of the broker is of nobody we know. */
+function untrusted(closed: Closed, { tls }: MqttSettings): Closed {
+  const own = closed.reason === 'tls_self_signed'
+  const hint = () => {
+    if (tls.psk)
+      return 'the broker has a certificate at this port and no shared key: look at the port, or remove tls.psk'
+    if (tls.ca !== undefined) {
+      return own
+        ? 'the broker signed its certificate itself, and it is not the one in tls.ca: write it there'
+        : 'no certificate in tls.ca has signed that of the broker: write the certificate of its authority there'
+    }
+    return own
+      ? 'the broker signed its certificate itself: write that certificate, as PEM, into tls.ca'
+      : 'no authority that we know vouches for the broker: write the certificate of its authority into tls.ca'
+  }
+  return { ...closed, reason: 'tls', hint: hint() }
 }
 
 /** A certificate that is not valid at the time our clock shows. */
@@ -118,9 +137,11 @@ function credentials({ username, tls }: MqttSettings): string {
   return `username (${username}) or password of the uplink is wrong, or the broker does not know this user`
 }
 
-function permission({ username, clientId }: MqttSettings): string {
+/** Some brokers say so to a wrong password as well. */
+function permission(settings: MqttSettings): string {
+  const { username, clientId } = settings
   const who = username === undefined ? `client ${clientId}` : `user ${username} with client id ${clientId}`
-  return `allow ${who} on the broker (some want a user name that belongs to the client id)`
+  return `${credentials(settings)}; or allow ${who} on the broker (some want a user name that belongs to the client id)`
 }
 
 function otherId({ clientId }: MqttSettings): string {

@@ -28,7 +28,7 @@ const ALERTS: readonly (readonly [RegExp, string])[] = [
   [/UNKNOWN_PSK_IDENTITY|BAD_RECORD_MAC|DECRYPT_ERROR|DECRYPTION_FAILED|ILLEGAL_PARAMETER/, WRONG_KEY],
   [
     /HANDSHAKE_FAILURE|INSUFFICIENT_SECURITY/,
-    'we and the broker have no cipher suite in common, or it wants a certificate (tls.cert) or a shared key (tls.psk)',
+    'the broker does not know the identity of tls.psk, wants a certificate (tls.cert) or a shared key (tls.psk) that is not there, or has no cipher suite in common with us',
   ],
 ]
 
@@ -39,14 +39,9 @@ export function tlsClosed(error: Error, code: string, detail: string): Closed | 
   // Whether the clock is to blame is decided where it is known (`explain.ts`).
   if (code === 'CERT_NOT_YET_VALID' || code === 'CERT_HAS_EXPIRED') return dateClosed(code, detail)
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return closed(otherName(error))
-  if (code === 'DEPTH_ZERO_SELF_SIGNED_CERT') {
-    return closed('the broker signed its certificate itself: write that certificate, as PEM, into tls.ca')
-  }
-  if (UNTRUSTED.has(code)) {
-    return closed(
-      'no authority that we know vouches for the broker: write the certificate of its authority into tls.ca',
-    )
-  }
+  if (code === 'DEPTH_ZERO_SELF_SIGNED_CERT') return { reason: 'tls_self_signed', detail, hurry: 'slow' }
+  // What to do about it depends on what is configured (`explain.ts`).
+  if (UNTRUSTED.has(code)) return { reason: 'tls_untrusted', detail, hurry: 'slow' }
   if (code === 'ERR_TLS_NO_SHARED_KEY') return closed('the broker does not use shared keys at this port (tls.psk)')
   // What came was no TLS.
   if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST/.test(code)) {

@@ -58,7 +58,7 @@ test('TLS: each way to fail says what to write, and waits for a human', () => {
     ERR_SSL_SOMETHING_NEW: /log of the broker/,
   }
   for (const [code, hint] of Object.entries(table)) {
-    const closed = failed(code)
+    const closed = explained(failed(code), { settings: mqttSettings('mqtts://b.example'), wall: 0 })
     assert.deepEqual([closed.reason, closed.hurry], ['tls', 'slow'], code)
     assert.match(closed.hint ?? '', hint)
   }
