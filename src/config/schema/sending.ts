@@ -119,7 +119,9 @@ export const batch = z
     }),
   })
   .optional()
-  .meta({ description: 'Send several readings of a device in one message, as a JSON array. Default: one record a message.' })
+  .meta({
+    description: 'Send several readings of a device in one message, as a JSON array. Default: one record a message.',
+  })
 
 export const backoff = z
   .strictObject({
