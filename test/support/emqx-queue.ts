@@ -1,7 +1,7 @@
 /**
  * A message queue of EMQX 6 on the scripted broker, as far as a gateway can tell: it keeps the newest message per key (or
- * all), counts as no subscriber, hands its messages to one subscription at a time, and where queues are switched off, the
- * subscription is granted all the same and nothing ever comes.
+ * all), counts as no subscriber, hands its messages to one subscription at a time or, with `dispatch`, to the subscriptions
+ * in turn, and where queues are switched off, the subscription is granted all the same and nothing ever comes.
  */
 import type { BrokerConnection, Publish, ScriptedBroker } from './broker.ts'
 import type { Outbound } from './broker-session.ts'
@@ -18,6 +18,11 @@ export interface QueueSettings {
   readonly filter: string
   /** The user property that is the key of a last-value queue; a message without it is acknowledged and not kept. */
   readonly key?: string
+  /**
+   * Who of several subscribers gets the next message, of those with room in their window. What one had not confirmed when
+   * its connection ended goes to another. Absent: the last one that subscribed gets all, and keeps what it had.
+   */
+  readonly dispatch?: 'round_robin' | 'least_inflight'
 }
 
 export class EmqxQueue {
@@ -29,8 +34,8 @@ export class EmqxQueue {
   readonly #settings: QueueSettings
   /** What nobody fetched yet, by key. */
   readonly #waiting = new Map<string, Outbound>()
-  #subscriber: BrokerConnection | undefined
-  #inFlight = 0
+  /** Unconfirmed messages of each; whose turn is longest ago stands first. */
+  readonly #subscribers = new Map<BrokerConnection, number>()
   #arrived = 0
 
   constructor(broker: ScriptedBroker, settings: QueueSettings) {
@@ -39,8 +44,9 @@ export class EmqxQueue {
     broker.react = () => this.#take
     broker.grant = (filter, connection, qos) => this.#grant(filter, { connection, qos })
     broker.onConfirmed = (connection) => {
-      if (connection !== this.#subscriber) return
-      this.#inFlight -= 1
+      const inFlight = this.#subscribers.get(connection)
+      if (inFlight === undefined) return
+      this.#subscribers.set(connection, inFlight - 1)
       this.#dispatch()
     }
   }
@@ -91,23 +97,46 @@ export class EmqxQueue {
 
   /** What the one before had not confirmed comes with its session; the rest is fetched from now on. */
   #attach(connection: BrokerConnection): void {
-    this.#subscriber = connection
-    this.#inFlight = connection.session?.unconfirmed.length ?? 0
+    const { dispatch } = this.#settings
+    if (dispatch === undefined) this.#subscribers.clear()
+    this.#subscribers.set(connection, connection.session?.unconfirmed.length ?? 0)
     connection.socket.once('close', () => {
-      if (this.#subscriber === connection) this.#subscriber = undefined
+      if (!this.#subscribers.delete(connection) || dispatch === undefined) return
+      this.#takeBack(connection)
+      this.#dispatch()
     })
     // After SUBACK.
     setImmediate(() => this.#dispatch())
   }
 
+  /** The oldest goes first again. */
+  #takeBack({ session }: BrokerConnection): void {
+    const others = [...this.#waiting]
+    this.#waiting.clear()
+    for (const { message } of session?.unconfirmed.splice(0) ?? []) {
+      this.#arrived += 1
+      this.#waiting.set(this.#settings.key === undefined ? String(this.#arrived) : `${this.#keyOf(message)}`, message)
+    }
+    for (const [key, message] of others) this.#waiting.set(key, message)
+  }
+
   #dispatch(): void {
-    while (this.#subscriber && !this.stuck && this.#inFlight < WINDOW) {
+    for (let to = this.#next(); to && !this.stuck; to = this.#next()) {
       const [next] = this.#waiting
       if (!next) return
       this.#waiting.delete(next[0])
-      this.#inFlight += 1
-      this.#broker.deliverTo(this.#subscriber, { ...next[1], qos: 1 })
+      const inFlight = this.#subscribers.get(to) ?? 0
+      // The last in turn now.
+      this.#subscribers.delete(to)
+      this.#subscribers.set(to, inFlight + 1)
+      this.#broker.deliverTo(to, { ...next[1], qos: 1 })
     }
+  }
+
+  #next(): BrokerConnection | undefined {
+    const free = [...this.#subscribers].filter(([, inFlight]) => inFlight < WINDOW)
+    if (this.#settings.dispatch === 'least_inflight') free.sort(([, a], [, b]) => a - b)
+    return free[0]?.[0]
   }
 }
 
