@@ -62,10 +62,10 @@ async function survives(t: TestContext, site: Outages): Promise<void> {
     await until(() => feed.pending < away, { what: 'records after the outage', timeoutMs: 60_000 })
   }
   const made = feed.records.length
-  await until(() => feed.pending === 0, { what: 'all records acknowledged', timeoutMs: 30_000 })
+  await until(() => feed.pending === 0, { what: 'all records acknowledged', timeoutMs: 90_000 })
   await until(() => new Set(checker.seqs()).size === made, {
     what: 'all records with the subscriber',
-    timeoutMs: 30_000,
+    timeoutMs: 90_000,
   })
   const { missing, duplicates, inOrder } = account(checker.seqs(), made)
   assert.deepEqual(missing, [])
