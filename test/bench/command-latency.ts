@@ -27,7 +27,9 @@ type Order = 'oldest_first' | 'live_first'
 
 interface Bench {
   readonly unit: WrittenUnit
+  /** Two connections: with one, a confirmation of what it was told holds up the next command (RFC 1122, 4.2.3.2 and 4.2.3.4). */
   readonly backend: MqttClient
+  readonly listener: MqttClient
   readonly agent: MeasuredAgent
 }
 
@@ -58,26 +60,28 @@ async function withBench(order: Order, stateDir: string | undefined, run: (bench
   const device = await ModbusServer.start([unit])
   const broker = await Mosquitto.start(['max_inflight_messages 1000', 'max_queued_messages 0'])
   const backend = await connectAsync(broker.url, { protocolVersion: 5, clientId: 'backend' })
+  const listener = await connectAsync(broker.url, { protocolVersion: 5, clientId: 'listener' })
   const agent = new MeasuredAgent(configOf({ device: device.port, broker: broker.port, order }), stateDir)
   try {
-    await backend.subscribeAsync('tidegate/bench/command/+/result', { qos: 1 })
+    await listener.subscribeAsync('tidegate/bench/command/+/result', { qos: 1 })
     agent.start()
     const isThere = await agent.reaches(
       ({ uplinks, devices }) => uplinks[0]?.state === 'online' && devices[0]?.state === 'online',
       'uplink and device',
     )
-    if (isThere) await run({ unit, backend, agent })
+    if (isThere) await run({ unit, backend, listener, agent })
   } finally {
     await agent.stop()
     agent.remove()
     await backend.endAsync(true)
+    await listener.endAsync(true)
     await broker.close()
     await device.close()
   }
 }
 
 /** One command after the other, while `more`. */
-async function send({ unit, backend }: Bench, more: () => boolean): Promise<Latencies> {
+async function send({ unit, backend, listener }: Bench, more: () => boolean): Promise<Latencies> {
   const latencies: Latencies = { written: [], told: [] }
   const sentAt = new Map<number, number>()
   const since = (number: number) => performance.now() - (sentAt.get(number) ?? Number.NaN)
@@ -86,7 +90,7 @@ async function send({ unit, backend }: Bench, more: () => boolean): Promise<Late
     latencies.written.push(since(bytes.readUInt16BE()))
     written?.()
   }
-  backend.on('message', (_topic, payload) => {
+  listener.on('message', (_topic, payload) => {
     latencies.told.push(since(Number((JSON.parse(payload.toString()) as { value: unknown }).value)))
   })
   for (let number = 1; number <= LARGEST_NUMBER && more(); number += 1) {
